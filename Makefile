@@ -1,0 +1,50 @@
+# `make demo` and `make test` do everything on a fresh machine. ARGS="…" is passed on to the program.
+.PHONY: install demo test check bench format lock
+.DEFAULT_GOAL := check
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+install: $(INSTALLED)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Carepath needs Python 3.11 or newer. Debian: apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Debian: apt install python3-venv" >&2; exit 1; }
+
+# The project itself stands where it is; only what it needs is installed, from the hash-locked list.
+$(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/carepath demo $(ARGS)
+
+# Three quarters of the tests wait for a server, so two workers suit a small machine.
+test: $(INSTALLED)
+	$(BIN)/pytest -n 2 --cov --cov-report=term $(ARGS)
+	@printf 'Coverage of pathways, fhir_mappings, schemas (aim: 100): '
+	@$(BIN)/coverage report --include='pathways/*,fhir_mappings/*,schemas/*' --format=total --fail-under=0
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/house.py
+	$(BIN)/mypy
+
+bench: $(INSTALLED)
+	$(BIN)/python -m bench $(ARGS)
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Renews the locks after a change of dependencies; LOCK="--upgrade" takes newer versions too.
+LOCKED := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(LOCK) pyproject.toml
+lock: $(INSTALLED)
+	$(LOCKED) --group build --output-file requirements/run.txt
+	$(LOCKED) --group dev --output-file requirements/dev.txt

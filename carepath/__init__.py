@@ -1,0 +1,1 @@
+"""The application around the rules: store, service, HTTP, pages and command line."""

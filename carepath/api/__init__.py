@@ -1,0 +1,1 @@
+"""The HTTP shell: one file per interaction, named as FHIR names it."""

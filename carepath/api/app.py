@@ -1,0 +1,83 @@
+"""The ASGI application: every address, and which interaction answers there."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
+
+from carepath.api.binary import binary
+from carepath.api.context import Context
+from carepath.api.errors import HANDLERS
+from carepath.api.events import events
+from carepath.api.health import livez, metrics, readyz
+from carepath.api.history import history
+from carepath.api.metadata import metadata
+from carepath.api.open_mode import OpenModeGuard
+from carepath.api.parameters import PARAMETERS
+from carepath.api.process_message import process_message
+from carepath.api.read import read
+from carepath.api.search import search, search_by_form
+from carepath.api.summary import summary
+from carepath.api.timeline import timeline
+from carepath.api.vread import vread
+from carepath.api.where import where_
+
+
+class _Type(StringConvertor):
+    regex = "|".join(PARAMETERS)
+
+
+class _Id(StringConvertor):
+    regex = r"[A-Za-z0-9\-.]{1,64}"  # https://hl7.org/fhir/R4/datatypes.html#id
+
+
+class _Version(StringConvertor):
+    regex = "[1-9][0-9]{0,8}"
+
+
+register_url_convertor("fhir_type", _Type())
+register_url_convertor("fhir_id", _Id())
+register_url_convertor("fhir_version", _Version())
+
+_RESOURCE = "/fhir/{type:fhir_type}/{id:fhir_id}"
+
+ROUTES: Sequence[BaseRoute] = (
+    Route("/fhir/$process-message", process_message, methods=["POST"]),
+    Route("/fhir/metadata", metadata),
+    Route("/fhir/Patient/{id:fhir_id}/$timeline", timeline),
+    Route("/fhir/Patient/{id:fhir_id}/$summary", summary),
+    Route("/fhir/MessageHeader/{id:fhir_id}/$where", where_),
+    Route("/fhir/Binary/{id:fhir_id}", binary),
+    Route("/fhir/{type:fhir_type}", search),
+    Route("/fhir/{type:fhir_type}/_search", search_by_form, methods=["POST"]),
+    Route(_RESOURCE, read),
+    Route(f"{_RESOURCE}/_history", history),
+    Route(f"{_RESOURCE}/_history/{{version:fhir_version}}", vread),
+    Route("/events", events),
+    Route("/livez", livez),
+    Route("/readyz", readyz),
+    Route("/metrics", metrics),
+)
+
+
+def application(context: Context, pages: Sequence[BaseRoute] = ()) -> Starlette:
+    """The whole server; while it runs, messages are gathered and feeds are relayed."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        with context.relay.running():
+            async with context.gather.running():
+                yield
+
+    near = Middleware(OpenModeGuard, open_network=context.open_network, address=context.address)
+    app = Starlette(
+        routes=[*ROUTES, *pages],
+        middleware=[near],
+        exception_handlers=HANDLERS,
+        lifespan=lifespan,
+    )
+    app.state.context = context
+    return app

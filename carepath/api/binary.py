@@ -1,0 +1,27 @@
+"""GET /fhir/Binary/{id}: a message as its sender wrote it.
+
+https://hl7.org/fhir/R4/binary.html
+"""
+
+import base64
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from carepath.api.context import context_of
+from carepath.api.exchange import JSON_TYPES, fhir_response, viewer_of
+from carepath.store.queries import source
+
+
+async def binary(request: Request) -> Response:
+    """200 with the very bytes in their own media type; as a FHIR Binary when ``Accept`` names FHIR alone."""
+    id_ = request.path_params["id"]
+    found = await context_of(request).ask(source, id_, viewer_of(request))
+    if found is None:
+        raise HTTPException(404)
+    if found.media_type not in JSON_TYPES and request.headers.get("accept") in JSON_TYPES:
+        data = base64.b64encode(found.content).decode()
+        told = {"resourceType": "Binary", "id": id_, "contentType": found.media_type}
+        return fhir_response({**told, "data": data})
+    return Response(found.content, media_type=found.media_type)

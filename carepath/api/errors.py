@@ -1,0 +1,107 @@
+"""The only place where a "no" or a fault becomes an HTTP status and an OperationOutcome.
+
+https://hl7.org/fhir/R4/http.html#Status-Codes
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from carepath.delivery.gather import Full
+from carepath.service import STATUS
+from carepath.store.database import DatabaseError
+from fhir_mappings.outcome import outcome
+from pathways.refusals import Issue, Reason, Refusal, refuse
+
+log = structlog.get_logger()
+
+FHIR_JSON: Final = "application/fhir+json"
+
+_CODES: Mapping[int, str] = {
+    400: "invalid",
+    403: "forbidden",
+    404: "not-found",
+    405: "not-supported",
+    406: "not-supported",
+    410: "deleted",
+    413: "too-long",
+    415: "not-supported",
+    503: "transient",
+}
+_PLAIN: Mapping[int, str] = {
+    404: "there is nothing at this address, or you may not see it",
+    405: "this address does not know that method",
+}
+
+
+class Refused(Exception):
+    """Carries a refusal out of an interaction."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+def bad_parameter(name: str, text: str) -> Refused:
+    """A parameter or header cannot be understood; ``text`` says how it should be."""
+    return Refused(refuse(Reason.MALFORMED, "value", text, f"http.{name}"))
+
+
+def outcome_response(
+    status: int, issues: tuple[Issue, ...], headers: Mapping[str, str] | None = None
+) -> Response:
+    """An OperationOutcome with its status."""
+    body = orjson.dumps(outcome(issues))
+    return Response(body, status, headers=dict(headers or {}), media_type=FHIR_JSON)
+
+
+async def on_refused(_request: Request, fault: Exception) -> Response:
+    """A refusal by the rules or by a reader of parameters."""
+    assert isinstance(fault, Refused)  # noqa: S101 -- registered for this type only
+    return outcome_response(STATUS[fault.refusal.reason], fault.refusal.issues)
+
+
+async def on_http(request: Request, fault: Exception) -> Response:
+    """What the protocol itself refuses: addresses, methods, media types, sizes."""
+    assert isinstance(fault, HTTPException)  # noqa: S101 -- registered for this type only
+    status = fault.status_code
+    text = _PLAIN.get(status) if fault.detail in _STANDARD else fault.detail
+    code = _CODES.get(status, "processing")
+    issue = Issue(code, text or fault.detail, where=f"http.{request.method.lower()}")
+    return outcome_response(status, (issue,), fault.headers)
+
+
+async def on_full(_request: Request, _fault: Exception) -> Response:
+    """Nothing was taken in: the sender may try again."""
+    issue = Issue("throttled", "too many messages are waiting: send it again", "http.post")
+    return outcome_response(503, (issue,), {"Retry-After": str(Full.after)})
+
+
+async def on_store_fault(request: Request, fault: Exception) -> Response:
+    """The store does not answer; nothing was taken in."""
+    log.error("store failed", method=request.method, fault=type(fault).__name__)
+    issue = Issue("transient", "the store does not answer: send it again", "http.host")
+    return outcome_response(503, (issue,), {"Retry-After": "5"})
+
+
+async def on_fault(request: Request, fault: Exception) -> Response:
+    """Our own fault: the trace goes to the log, never to the caller."""
+    log.error("request failed", method=request.method, exc_info=fault)
+    text = "something went wrong on our side; nothing was taken in, send it again"
+    return outcome_response(500, (Issue("exception", text, f"http.{request.method.lower()}"),))
+
+
+_STANDARD = frozenset({"Not Found", "Method Not Allowed"})
+
+HANDLERS = {
+    Refused: on_refused,
+    HTTPException: on_http,
+    Full: on_full,
+    DatabaseError: on_store_fault,
+    Exception: on_fault,
+}

@@ -1,0 +1,64 @@
+"""The command line: one file per group of commands. What a user can mend has no traceback.
+
+Only the file of the command that is called is loaded: those that talk to a server start at once.
+"""
+
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Final
+
+import typer
+
+from carepath.cli import output
+
+COMMANDS: Final = {
+    "demo": "carepath.cli.demo.command",
+    "serve": "carepath.cli.serve",
+    "publish": "carepath.cli.publish",
+    "timeline": "carepath.cli.timeline",
+    "subscribe": "carepath.cli.subscribe",
+    "where": "carepath.cli.where",
+    "parked": "carepath.cli.parked",
+    "org": "carepath.cli.org",
+    "migrate": "carepath.cli.database",
+    "rebuild": "carepath.cli.database",
+    "check": "carepath.cli.check",
+}
+"""Each command's module: it has a function of that name, or a group of commands called ``app``."""
+
+
+def main() -> None:
+    """Run the command that the arguments name. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
+    named = sys.argv[1] if len(sys.argv) > 1 else ""
+    try:
+        _program([named] if named in COMMANDS else COMMANDS)()
+    except output.Trouble as trouble:
+        output.complain(trouble)
+        sys.exit(1)
+    except BrokenPipeError:
+        output.broken_pipe()
+        sys.exit(1)
+
+
+def _program(names: Iterable[str]) -> typer.Typer:
+    """The program with these commands."""
+    program = typer.Typer(
+        name="carepath",
+        help="Carepath: a broker for care pathways. One timeline per patient across all levels of care.",
+        epilog="Settings come from CAREPATH_* in the environment; flags count more. Begin with 'carepath demo'.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    program.callback()(_together)
+    for name in names:
+        module = import_module(COMMANDS[name])
+        if hasattr(module, name):
+            program.command(name)(getattr(module, name))
+        else:
+            program.add_typer(module.app, name=name)
+    return program
+
+
+def _together() -> None:
+    """A program with a single command is still called with the command's name."""

@@ -1,0 +1,23 @@
+"""``carepath migrate`` and ``carepath rebuild``: the database itself."""
+
+import typer
+
+from carepath import wiring
+from carepath.cli import local, output
+from carepath.cli.options import DatabaseUrl, settings
+
+
+def migrate(database_url: DatabaseUrl = None) -> None:
+    """Make the database, or bring it to this version's schema. What is stored stays."""
+    with local.mendable():
+        wiring.migrate(settings(database_url=database_url))
+    output.say("The database is up to date.")
+
+
+def rebuild(database_url: DatabaseUrl = None) -> None:
+    """Make all state again from the events. Nothing should change; ends with 1 when something did."""
+    with local.store(database_url) as store:
+        changed = store.rebuild()
+    output.say(f"{changed} changed" if changed else "Everything was as the events say.")
+    if changed:
+        raise typer.Exit(1)

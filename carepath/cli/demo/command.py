@@ -1,0 +1,199 @@
+"""``carepath demo``: sets everything up, plays the story over HTTP, and keeps serving."""
+
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import httpx
+import orjson
+import typer
+import uvicorn
+from rich.text import Text
+
+from carepath import texts, wiring
+from carepath.cli import local, output, publish, server, where
+from carepath.cli.demo import people
+from carepath.cli.demo.story import Step, latest_saturday, story
+from carepath.cli.options import settings
+from carepath.settings import Settings
+from fhir_mappings import outbound
+
+HOST: Final = "127.0.0.1"
+_SHOWN_AS_OF: Final = "answer"  # the last step before the fever
+_RESENT: Final = "admission"
+
+
+def demo(
+    port: Annotated[
+        int, typer.Option(help="The port to listen on; 0 takes a free one.", max=65535)
+    ] = 8000,
+    once: Annotated[bool, typer.Option("--once", help="End when the story has been told.")] = False,
+    language: Annotated[
+        str | None, typer.Option(help="nb or en.", envvar="CAREPATH_LANGUAGE", show_default="nb")
+    ] = None,
+) -> None:
+    """See a week of one patient's life become a timeline: a server of its own, with made-up people.
+
+    The database is new each time, in a folder of its own, and goes when the demo ends.
+
+    For example:
+
+      carepath demo
+
+      carepath demo --language en --port 9000
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with (
+        local.mendable(),
+        tempfile.TemporaryDirectory(prefix="carepath-demo-") as folder,
+        _listening(port) as listener,
+    ):
+        chosen = settings(
+            database_url=f"sqlite:///{folder}/carepath.db",
+            key_file=Path(folder, "carepath.key"),
+            base_url=f"http://{HOST}:{listener.getsockname()[1]}",
+            language=language,
+        )
+        _enter_parties(chosen)
+        with _serving(chosen, listener) as stopped:
+            told = _Teller(chosen, Path(folder)).tell()
+            _suggest(chosen, Path(folder), told)
+            if not once:
+                _until_interrupted(stopped)
+
+
+@contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    """A socket on the port, taken before anything else is done."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            hint = "Choose another with --port; 0 takes a free one."
+            raise output.Trouble(f"port {port} cannot be used: {error.strerror}.", hint) from None
+        yield listener
+
+
+def _enter_parties(chosen: Settings) -> None:
+    wiring.migrate(chosen)
+    with wiring.open_store(chosen) as store:
+        store.enter(people.parties())
+
+
+@contextmanager
+def _serving(chosen: Settings, listener: socket.socket) -> Iterator[threading.Thread]:
+    """The server on a thread of this process, ready; stopped on leaving."""
+    config = uvicorn.Config(
+        wiring.application(chosen),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, args=([listener],), daemon=True)
+    thread.start()
+    while not running.started:
+        if not thread.is_alive():
+            raise output.Trouble("the server did not start.", "Its log above says why.")
+        time.sleep(0.01)
+    try:
+        yield thread
+    finally:
+        running.should_exit = True
+        thread.join()
+
+
+@dataclass(slots=True)
+class _Teller:
+    """Posts the story as each of its organisations, and tells what comes of it."""
+
+    chosen: Settings
+    folder: Path
+    names: dict[str, str] = field(default_factory=lambda: {p.key: p.name for p in people.parties()})
+    told: set[tuple[str, str]] = field(default_factory=set)
+
+    def tell(self) -> dict[str, tuple[Step, datetime]]:
+        """Every step by name, with the moment at which it had been taken in."""
+        done: dict[str, tuple[Step, datetime]] = {}
+        with server.connect(self.chosen.address) as client:
+            for step in story(latest_saturday(datetime.now(texts.ZONE).date())):
+                self._post(client, step)
+                done[step.name] = (step, datetime.now(UTC))
+                self._say(step, self._newly_told(client, step))
+        return done
+
+    def _post(self, client: httpx.Client, step: Step) -> None:
+        source = orjson.dumps(outbound.write(step.message, base_url=f"{self.chosen.address}/fhir"))
+        (self.folder / f"{step.name}.json").write_bytes(source)
+        client.headers["X-Carepath-Org"] = step.sender
+        receipt = publish.receipt(step.name, publish.post(client, source))
+        if receipt.answer != "ok":
+            raise output.Trouble(f"the step {step.name} was refused.", "\n".join(receipt.details))
+
+    def _newly_told(self, client: httpx.Client, step: Step) -> list[str]:
+        """The names of those whom this very step has told."""
+        message = step.message.id
+        keys = {(message, key) for key in where.receivers(where.ask(client, message))}
+        new, self.told = keys - self.told, self.told | keys
+        return sorted(self.names.get(key, key) for _, key in new)
+
+    def _say(self, step: Step, names: list[str]) -> None:
+        language = self.chosen.language
+        when = texts.moment(step.message.happened, language)
+        joined = {"names": "; ".join(names)}
+        told = texts.render("demo.told" if names else "demo.nobody", joined, language)
+        output.say(
+            Text.assemble((f"{when}  ", "dim"), (texts.render(step.text, {}, language), "bold"))
+        )
+        output.say(Text.assemble(" " * 4, (f"→ {told}", "green" if names else "dim")))
+
+
+def _suggest(chosen: Settings, folder: Path, told: dict[str, tuple[Step, datetime]]) -> None:
+    """What to try next: commands that work as they stand."""
+    language, address = chosen.language, chosen.address
+    program = _program()
+    at = "" if address.endswith(":8000") else f" --url {address}"
+    number = people.PATIENT.identifiers[0].value
+    resent, before = told[_RESENT][0], told[_SHOWN_AS_OF][1]
+    output.say()
+    output.say(Text(texts.render("demo.serving", {"url": address}, language), "bold"))
+    output.say(texts.render("demo.try", {}, language))
+    commands = {
+        "demo.timeline": f"{program} timeline {number}{at}",
+        "demo.before": f"{program} timeline {number} --as-of {before:%Y-%m-%dT%H:%M:%S.%f}Z{at}",
+        "demo.follow": f"{program} subscribe --as solvik-tildeling --since 0{at}",
+        "demo.where": f"{program} where {resent.message.id}{at}",
+        "demo.publish": f"{program} publish --as {resent.sender} {folder}/{resent.name}.json{at}",
+        "demo.directory": f"{program} org list --database-url {chosen.database_url}",
+        "demo.fhir": f"curl '{address}/fhir/Encounter?_sort=-_lastUpdated'",
+    }
+    for key, command in commands.items():
+        output.say(Text.assemble((f"  # {texts.render(key, {}, language)}", "dim")))
+        output.say(f"  {command}")
+
+
+def _program() -> str:
+    """How this program is called from the shell that it was started in."""
+    found = Path(sys.argv[0])
+    if found.name != "carepath":
+        return "python -m carepath"
+    return "carepath" if shutil.which("carepath") else str(found)
+
+
+def _until_interrupted(stopped: threading.Thread) -> None:
+    try:
+        while stopped.is_alive():
+            stopped.join(1.0)
+    except KeyboardInterrupt:
+        output.say()

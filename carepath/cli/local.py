@@ -1,0 +1,25 @@
+"""Working on the database itself, beside the server or without it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from carepath import wiring
+from carepath.cli.options import settings
+from carepath.cli.output import Trouble
+
+
+@contextmanager
+def store(database_url: str | None) -> Iterator[wiring.Store]:
+    """The store at the URL, or at the one that is set."""
+    chosen = settings(database_url=database_url)
+    with mendable(), wiring.open_store(chosen) as opened:
+        yield opened
+
+
+@contextmanager
+def mendable() -> Iterator[None]:
+    """What is wrong with the set-up is a trouble like any other."""
+    try:
+        yield
+    except wiring.Unusable as fault:
+        raise Trouble(str(fault), fault.hint) from None

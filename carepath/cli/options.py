@@ -1,0 +1,56 @@
+"""The flags that several commands share, and the settings they make."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from carepath.cli.output import Trouble
+from carepath.settings import Settings
+from carepath.texts import ZONE
+
+Url = Annotated[
+    str,
+    typer.Option("--url", envvar="CAREPATH_URL", help="The running server."),
+]
+Organisation = Annotated[
+    str | None,
+    typer.Option("--as", metavar="ORG", help="Act as this organisation (its directory key)."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        envvar="CAREPATH_DATABASE_URL",
+        help="sqlite:///FILE or postgresql://USER@HOST/NAME.",
+        show_default="sqlite:///carepath.db",
+    ),
+]
+LOCAL = "http://127.0.0.1:8000"
+
+
+def settings(**flags: Any) -> Settings:
+    """The settings of the environment, with the flags that were given put over them."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        wrong = [f"CAREPATH_{e['loc'][0]!s}".upper() + f": {e['msg']}" for e in error.errors()]
+        raise Trouble("a setting cannot be used. " + "; ".join(wrong)) from None
+
+
+def instant(written: str) -> datetime:
+    """A time as people type it; without zone it is local in Oslo, and a date alone is the end of that day."""
+    try:
+        if len(written) == len("2026-03-20"):
+            next_day = date.fromisoformat(written) + timedelta(days=1)
+            local = datetime.combine(next_day, time.min, ZONE) - timedelta(microseconds=1)
+        else:
+            local = datetime.fromisoformat(written)
+    except (ValueError, OverflowError):
+        raise Trouble(
+            f"{written!r} is not a time.",
+            "Write 2026-03-20, 2026-03-20T14:40 (time in Oslo) or 2026-03-20T13:40:00Z.",
+        ) from None
+    return (local if local.tzinfo else local.replace(tzinfo=ZONE)).astimezone(UTC)

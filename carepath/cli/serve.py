@@ -1,0 +1,53 @@
+"""``carepath serve``: the broker in the foreground."""
+
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from carepath import wiring
+from carepath.cli import local, output
+from carepath.cli.options import DatabaseUrl, settings
+from carepath.settings import NETWORK_CONSENT, Settings
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="The port to listen on.", show_default="8000", min=0, max=65535),
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Run the broker until Ctrl-C. The database is made or brought up to date first.
+
+    For example:
+
+      carepath serve
+
+      carepath serve --port 9000 --database-url postgresql://carepath@db/carepath
+    """
+    chosen = settings(host=host, port=port, database_url=database_url)
+    refuse_exposure(chosen)
+    with local.mendable():
+        wiring.migrate(chosen)
+        application = wiring.application(chosen)
+    uvicorn.run(
+        application,
+        host=chosen.host,
+        port=chosen.port,
+        log_level="info",
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def refuse_exposure(chosen: Settings) -> None:
+    """Open mode takes callers at their word, so strangers must not be able to call."""
+    if chosen.exposed:
+        raise output.Trouble(
+            f"open mode listens on loopback only, not on {chosen.host}.",
+            f"In a private container network, set CAREPATH_OPEN_NETWORK={NETWORK_CONSENT}.",
+        )

@@ -1,0 +1,1 @@
+"""What happens around a commit: messages gather before it, feeds are numbered and handed out after it."""

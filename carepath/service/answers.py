@@ -1,0 +1,94 @@
+"""What the sender is told: a receipt for what was done, an OperationOutcome for what was not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import orjson
+
+from carepath.store.arrivals import Arrival
+from fhir_mappings.outcome import outcome
+from fhir_mappings.receipt import receipt
+from pathways.messages import stable_id
+from pathways.refusals import Issue, Reason, Refusal
+
+STATUS: Final[Mapping[Reason, int]] = {
+    Reason.MALFORMED: 400,
+    Reason.TOO_LARGE: 413,
+    Reason.INVALID: 422,
+    Reason.UNKNOWN_EVENT: 422,
+    Reason.PATIENT: 422,
+    Reason.FUTURE: 422,
+    Reason.CONFLICT: 409,
+    Reason.FORBIDDEN: 403,
+    Reason.NOT_FOUND: 404,
+    Reason.UNKNOWN_RECEIVER: 422,
+    Reason.TRANSIENT: 500,
+}
+"""The HTTP status of a refusal (https://hl7.org/fhir/R4/http.html#Status-Codes)."""
+
+
+class Verdict(StrEnum):
+    """What became of a message."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A message as it came. ``organisation`` is who acts (a directory key), when the transport says so.
+
+    ``again``: a parked message tried once more; its earlier verdict does not count.
+    """
+
+    source: bytes
+    media_type: str = "application/fhir+json"
+    organisation: str | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The definitive answer; ``body`` is FHIR JSON, empty when ``status`` is 204."""
+
+    verdict: Verdict
+    status: int
+    body: bytes
+    message_id: str | None = None
+    event_id: str | None = None
+    patient: str | None = None
+
+
+def accepted(
+    arrival: Arrival, *, base_url: str, at: datetime, issues: Sequence[Issue] = ()
+) -> bytes:
+    """The positive receipt. Its ids follow from the message's, so a repeat gives the same bytes."""
+    made = receipt(
+        arrival.message,
+        id=stable_id("receipt", arrival.id),
+        code="ok",
+        issues=issues,
+        at=at,
+        base_url=base_url,
+    )
+    return orjson.dumps(made)
+
+
+def refused(refusal: Refusal, message_id: str | None = None) -> Answer:
+    """What was not done, and why."""
+    return Answer(
+        verdict=Verdict.REFUSED,
+        status=STATUS[refusal.reason],
+        body=orjson.dumps(outcome(refusal.issues)),
+        message_id=message_id,
+    )
+
+
+def custody(text: str) -> bytes:
+    """The answer to what is kept until it can be placed."""
+    return orjson.dumps(outcome((Issue("informational", text, severity="information"),)))

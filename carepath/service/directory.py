@@ -1,0 +1,93 @@
+"""The directory in memory, and how open mode enters those it has not seen before."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from carepath.store import parties
+from carepath.store.database import Database
+from fhir_mappings.codes import GLN, HER_ID, ORGANISATION_NUMBER, SOR
+from fhir_mappings.resources import organization
+from pathways.messages import Message, stable_id
+from pathways.parties import Directory, Identifier, Party, PartyRef
+
+_PREFIXES: Final[Mapping[str, str]] = {
+    ORGANISATION_NUMBER: "",
+    HER_ID: "her-",
+    SOR: "sor-",
+    GLN: "gln-",
+}
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+@dataclass(slots=True)
+class Parties:
+    """Everybody who is known, read again when the directory has changed."""
+
+    database: Database
+    open_mode: bool
+    _version: int = -1
+    current: Directory = field(default_factory=Directory)
+
+    def refresh(self) -> None:
+        """See changes that other processes made."""
+        with self.database.read() as connection:
+            version = parties.directory_version(connection)
+            if version != self._version:
+                self.current = parties.directory(connection)
+                self._version = version
+
+    def find(self, ref: PartyRef, at: datetime) -> Party | None:
+        """The party that a message names."""
+        return self.current.find(ref.known_by, at)
+
+    def enter(self, messages: Iterable[Message], at: datetime) -> None:
+        """Open mode: enter as *seen* whoever sends, receives or is asked and is not known yet."""
+        if not self.open_mode:
+            return
+        refs = {ref for message in messages for ref in named(message) if ref.known_by}
+        unknown = [ref for ref in refs if self.find(ref, at) is None]
+        if not unknown:
+            return
+        with self.database.write() as connection:
+            for ref in unknown:
+                party = _seen(ref)
+                if parties.show(connection, party.key) is None:
+                    parties.upsert(connection, self.database.keys, party, organization(party), at)
+        self.refresh()
+
+
+def named(message: Message) -> Iterable[PartyRef]:
+    """Every party that a message names in a role of its own."""
+    yield message.sender
+    for destination in message.destinations:
+        yield destination.party
+    if message.patient and message.patient.gp:
+        yield message.patient.gp
+    for name in ("performer", "proposed", "owner"):
+        ref = getattr(message.facts, name, None)
+        if isinstance(ref, PartyRef):
+            yield ref
+
+
+def _seen(ref: PartyRef) -> Party:
+    identifiers = ref.known_by
+    return Party(
+        key=default_key(identifiers),
+        name=ref.name or identifiers[0].value,
+        identifiers=identifiers,
+        seen=True,
+    )
+
+
+def default_key(identifiers: Iterable[Identifier]) -> str:
+    """The key of a party nobody gave one: the organisation number, else one made from an identifier."""
+    told = {identifier.system: identifier.value for identifier in identifiers}
+    for system, prefix in _PREFIXES.items():
+        key = f"{prefix}{told.get(system, '').lower()}"
+        if system in told and _SLUG.fullmatch(key):
+            return key
+    system, value = min(told.items())
+    return f"org-{stable_id('party', system, value)[:13]}"

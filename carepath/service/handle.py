@@ -1,0 +1,179 @@
+"""``handle``: many messages, one transaction, one answer each.
+
+What is wrong with one message never fails its neighbours: unreadable ones never reach the transaction, and when
+the transaction itself fails, the batch is halved until the guilty one stands alone.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from carepath.service import answers
+from carepath.service.answers import Answer, Submission, Verdict
+from carepath.service.directory import Parties
+from carepath.service.effects import Effects
+from carepath.service.intake import Intake
+from carepath.store import parked
+from carepath.store.arrivals import Arrival
+from carepath.store.database import TRANSIENT, Database, Unreachable
+from carepath.store.unit import Unit
+from fhir_mappings.inbound import Options, read
+from pathways.messages import Message
+from pathways.refusals import Reason, Refusal, refuse
+from pathways.threads import keys_of
+
+log = structlog.get_logger()
+
+TRIES = 5
+"""How often a batch is tried when the database reports a passing fault."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceOptions:
+    """What an installation decides. ``base_url`` is its FHIR address."""
+
+    base_url: str = "http://127.0.0.1:8000/fhir"
+    open_mode: bool = True
+    accept_synthetic: bool = True
+    clock_skew: timedelta = timedelta(minutes=5)
+    now: Callable[[], datetime] = _utc_now
+
+
+@dataclass(slots=True)
+class Service:
+    """The application: takes messages in. One instance may be used by one thread at a time."""
+
+    database: Database
+    options: ServiceOptions = field(default_factory=ServiceOptions)
+    _parties: Parties = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._parties = Parties(self.database, self.options.open_mode)
+
+    def handle(self, batch: Sequence[Submission]) -> list[Answer]:
+        """Take messages in, all or each refused with its reason; raises nothing for what was sent."""
+        now = self.options.now()
+        readings = [self._read(submission, now) for submission in batch]
+        messages = [reading for reading in readings if isinstance(reading, Message)]
+        self._parties.refresh()
+        self._parties.enter(messages, now)
+        pending: list[tuple[int, Arrival, bool]] = []
+        done: dict[int, Answer] = {}
+        for position, (submission, reading) in enumerate(zip(batch, readings, strict=True)):
+            arrival = (
+                reading if isinstance(reading, Refusal) else self._arrival(submission, reading, now)
+            )
+            if isinstance(arrival, Refusal):
+                done[position] = answers.refused(arrival)
+            else:
+                pending.append((position, arrival, submission.again))
+        kept = self._commit([(arrival, again) for _, arrival, again in pending], now)
+        done.update(zip((position for position, _, _ in pending), kept, strict=True))
+        self._retry_waiting(kept)
+        return [done[position] for position in range(len(batch))]
+
+    def _retry_waiting(self, answers_: Sequence[Answer]) -> None:
+        """What waited for a matter nobody knew is tried again as soon as its patient gets news."""
+        patients = {a.patient for a in answers_ if a.verdict is Verdict.ACCEPTED and a.patient}
+        with self.database.read() as connection:
+            waiting = parked.waiting(connection, patients)
+        for id_ in waiting:
+            self.retry(id_)
+
+    def retry(self, id_: str) -> Answer | None:
+        """Take a parked message in once more; ``None`` when no open one has the id."""
+        with self.database.read() as connection:
+            found, source = parked.show(connection, id_), parked.source(connection, id_)
+        if found is None or source is None or found.state is not parked.State.OPEN:
+            return None
+        (answer,) = self.handle([Submission(source, found.media_type, again=True)])
+        if answer.verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+            with self.database.write() as connection:
+                parked.close(connection, id_, parked.State.PLACED)
+        return answer
+
+    def _read(self, submission: Submission, now: datetime) -> Message | Refusal:
+        options = Options(
+            received=now,
+            accept_synthetic=self.options.accept_synthetic,
+            base_url=self.options.base_url,
+        )
+        return read(submission.source, options)
+
+    def _arrival(
+        self, submission: Submission, message: Message, now: datetime
+    ) -> Arrival | Refusal:
+        """Who sends it: the organisation that acts must be the sender, its parent or a unit of the same."""
+        directory = self._parties.current
+        sender = self._parties.find(message.sender, now)
+        where = "Bundle.entry[0].resource.sender"
+        if sender is None:
+            return refuse(
+                Reason.FORBIDDEN, "forbidden", "the sender is not in the directory", where
+            )
+        acting = submission.organisation
+        if acting is not None and acting != sender.key:
+            houses = {directory.root(key) or key for key in (acting, sender.key)}
+            party = directory.parties.get(acting)
+            if len(houses) > 1 and not (party and sender.key in party.acts_for):
+                text = "the message names another sender than the organisation that sends it"
+                return refuse(Reason.FORBIDDEN, "forbidden", text, where)
+        return Arrival(
+            message, sender.key, keys_of(message, sender.key, directory.root(sender.key))
+        )
+
+    def _commit(self, arrivals: Sequence[tuple[Arrival, bool]], now: datetime) -> list[Answer]:
+        """One transaction; on a fault that is not the database's own, each half by itself."""
+        if not arrivals:
+            return []
+        try:
+            return self._with_patience(arrivals, now)
+        except Unreachable as fault:
+            log.exception("database out of reach", fault=type(fault).__name__)
+            return [answers.refused(_FAULT, arrival.message.id) for arrival, _ in arrivals]
+        except Exception as fault:
+            if len(arrivals) == 1:
+                log.exception("message not taken in", fault=type(fault).__name__)
+                return [answers.refused(_FAULT, arrivals[0][0].message.id)]
+            middle = len(arrivals) // 2
+            return self._commit(arrivals[:middle], now) + self._commit(arrivals[middle:], now)
+
+    def _with_patience(
+        self, arrivals: Sequence[tuple[Arrival, bool]], now: datetime
+    ) -> list[Answer]:
+        for attempt in range(TRIES):
+            try:
+                return self._transaction(arrivals, now)
+            except TRANSIENT:
+                if attempt + 1 == TRIES:
+                    raise
+                time.sleep(0.05 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def _transaction(self, arrivals: Sequence[tuple[Arrival, bool]], now: datetime) -> list[Answer]:
+        with self.database.write() as connection:
+            unit = Unit(connection, self.database.keys, now)
+            unit.load([arrival for arrival, _ in arrivals])
+            effects = Effects(unit, self._parties.current, self.options.base_url)
+            intake = Intake(
+                unit,
+                self._parties.current,
+                effects,
+                self.options.base_url,
+                self.options.clock_skew,
+                self.options.open_mode,
+            )
+            given = [intake.take(arrival, again=again) for arrival, again in arrivals]
+            effects.keep_versions()
+            unit.flush()
+            return given
+
+
+_FAULT = refuse(Reason.TRANSIENT, "exception", "something went wrong on our side; send it again")

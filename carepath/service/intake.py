@@ -1,0 +1,317 @@
+"""One message: who it is about, where it goes, what the rules say, and all that follows from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from carepath.service import answers
+from carepath.service.answers import Answer, Verdict
+from carepath.service.effects import Effects
+from carepath.service.repeats import Conflict, Repeat, repeated
+from carepath.store.arrivals import Arrival, PatientState, Seen
+from carepath.store.unit import Unit
+from pathways.corrections import CORRECTIONS, Mark, standing
+from pathways.decide import Case, Parked, decide
+from pathways.events import EventCode, Family, PersonFacts, ReceiptFacts
+from pathways.messages import Message, Patient, Record, stable_id
+from pathways.parties import Directory, Party, PartyRef
+from pathways.pathway import Header, Thread, evolve, fits_last, fold, header_told, header_with
+from pathways.recipients import Recipient, Setting, ke_of, recipients
+from pathways.refusals import Issue, Reason, Refusal, refuse
+from pathways.threads import Place, begin, place
+
+_MISADDRESSED: Final = Issue(
+    "not-found",
+    "a receiver is not in the directory: the coordinating unit of the patient's municipality was told instead",
+    "Bundle.entry[0].resource.destination",
+    "warning",
+)
+_WITHOUT_EFFECT: Final = Issue(
+    "business-rule",
+    "the correction is kept, but has no effect now: its target is not known, or is somebody else's",
+    "Bundle.entry[0].resource",
+    "warning",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a message goes: its place, the threads as they were, and whom it asks to act."""
+
+    place: Place
+    before: Thread | None
+    asked: str | None
+    ke: Party | None = None  # gets the envelope of what is addressed to nobody known
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes the messages of a batch in, one after the other, within one unit of work."""
+
+    unit: Unit
+    directory: Directory
+    effects: Effects
+    base_url: str
+    clock_skew: timedelta
+    open_mode: bool
+
+    def take(self, arrival: Arrival, *, again: bool = False) -> Answer:
+        """The definitive answer to one message; everything it causes is in the unit of work."""
+        match repeated(self.unit, arrival, again=again):
+            case Repeat(seen):
+                return self._answer(Verdict.DUPLICATE, seen, self.unit.receipt(seen), None)
+            case Conflict(refusal):
+                self._keep_aside(arrival, "conflict", None)
+                return answers.refused(refusal, arrival.message.id)
+            case Refusal() as refusal:
+                return answers.refused(refusal, arrival.message.id)
+            case None:
+                return self._process(arrival)
+
+    def _process(self, arrival: Arrival) -> Answer:
+        message = arrival.message
+        if isinstance(message.facts, ReceiptFacts) or message.patient is None:
+            return self._acknowledge(arrival)
+        found = self.unit.find_patients(arrival)
+        if len(found) > 1 and not self.unit.linked(found):
+            return self._park(arrival, "identity-conflict", None)
+        patient = found[0] if found else None
+        spot = self._judge(arrival, patient)
+        if isinstance(spot, Refusal):
+            return self._refuse(arrival, spot)
+        if isinstance(spot, Parked):
+            return self._park(arrival, spot.reason, patient)
+        return self._keep(arrival, message.patient, patient or self.unit.create_patient(), spot)
+
+    def _acknowledge(self, arrival: Arrival) -> Answer:
+        """A receipt is never answered; one for a message that was never sent is kept as unmatched."""
+        facts = arrival.message.facts
+        if arrival.message.code is not EventCode.ACKNOWLEDGEMENT or not isinstance(
+            facts, ReceiptFacts
+        ):
+            return self._refuse(
+                arrival, refuse(Reason.FORBIDDEN, "forbidden", "only the broker sends this")
+            )
+        read = facts.read_by_person is True
+        if facts.about and self.unit.confirm(
+            arrival, facts.about, facts.response or "ok", read=read
+        ):
+            return self._settle(arrival, Verdict.ACCEPTED, 204, b"", None)
+        return self._park(arrival, "unmatched-receipt", None)
+
+    # the rules
+
+    def _judge(self, arrival: Arrival, patient: PatientState | None) -> Spot | Refusal | Parked:
+        message = arrival.message
+        joins = self._joins(arrival, patient) if patient else []
+        where = place(patient.key if patient else "", message.family, arrival.keys, joins)
+        before = next((t for t in joins if t.id == where.id), joins[0] if joins else None)
+        spot = Spot(where, before, self._asked(message), self._misaddressed_to(message))
+        case = Case(
+            message=message,
+            sender=arrival.sender,
+            asked=spot.asked,
+            thread=before,
+            directory=self.directory,
+            now=self.unit.now,
+            clock_skew=self.clock_skew,
+        )
+        return decide(case) or self._unreachable(message, spot) or spot
+
+    def _joins(self, arrival: Arrival, patient: PatientState) -> list[Thread]:
+        family = arrival.message.family
+        ids = {patient.keys.get(self.unit.blind_key(family, key)) for key in arrival.keys}
+        return [patient.threads[id_] for id_ in sorted(filter(None, ids))]
+
+    def _asked(self, message: Message) -> str | None:
+        """Whom the message asks to act: named in the event, else the first primary destination."""
+        for name in ("proposed", "performer", "owner"):
+            ref = getattr(message.facts, name, None)
+            if isinstance(ref, PartyRef) and (party := self._find(ref)):
+                return party.key
+        if message.family is Family.STAY and message.code is not EventCode.TRANSFER:
+            return None
+        primary = (self._find(d.party) for d in message.destinations if not d.copy)
+        return next((party.key for party in primary if party), None)
+
+    def _find(self, ref: PartyRef) -> Party | None:
+        return self.directory.find(ref.known_by, self.unit.now)
+
+    def _reaches_all(self, message: Message) -> bool:
+        return self.open_mode or all(self._find(d.party) for d in message.destinations)
+
+    def _misaddressed_to(self, message: Message) -> Party | None:
+        """One door in: what is addressed to nobody known goes to the KE of the patient's municipality."""
+        number = message.patient.municipality if message.patient else None
+        if number is None or self._reaches_all(message):
+            return None
+        return ke_of(self.directory, number, self.unit.now)
+
+    def _unreachable(self, message: Message, spot: Spot) -> Refusal | None:
+        if spot.ke or self._reaches_all(message):
+            return None
+        text = (
+            "a receiver is not in the directory, and the patient's municipality is not known either"
+        )
+        where = "Bundle.entry[0].resource.destination"
+        return refuse(Reason.UNKNOWN_RECEIVER, "not-found", text, where)
+
+    # keeping it
+
+    def _keep(self, arrival: Arrival, told: Patient, patient: PatientState, spot: Spot) -> Answer:
+        """The event, the thread's and the header's new state, grants, deliveries, the receipt."""
+        unit, before = self.unit, patient.header
+        where = (
+            spot.place
+            if spot.before
+            else place(patient.key, arrival.message.family, arrival.keys, ())
+        )
+        draft = self._record(arrival, patient, spot, told)
+        history = self._history(draft, where, spot.before)
+        header = header_told(before, draft)
+        told_of_it = self._recipients(arrival, spot, header, history or ())
+        record = replace(draft, receivers=tuple(recipient.party for recipient in told_of_it))
+        thread = self._thread(record, where, spot.before, history)
+        joined = [t for t in where.joins if t.id != where.id]
+        patient.header = header_with(header, thread, [t.id for t in joined])
+        unit.add_identifiers(patient, arrival, told.identifiers)
+        unit.keep_thread(thread, arrival.keys, joined)
+        unit.keep_record(record, thread.id)
+        self._link(arrival, patient, thread)
+        self.effects.deliver(record, thread, patient, before, told_of_it)
+        warnings = self._warnings(record, history)
+        if spot.ke is not None:
+            self.effects.misaddressed(record, patient, spot.ke.key)
+            warnings.append(_MISADDRESSED)
+        receipt = answers.accepted(arrival, base_url=self.base_url, at=unit.now, issues=warnings)
+        return self._settle(arrival, Verdict.ACCEPTED, 200, receipt, patient)
+
+    def _record(self, arrival: Arrival, patient: PatientState, spot: Spot, told: Patient) -> Record:
+        message = arrival.message
+        sender = self.directory.parties[arrival.sender]
+        return Record(
+            id=arrival.id,
+            patient=patient.key,
+            message_id=message.id,
+            code=message.code,
+            activity=message.activity,
+            target=message.target,
+            sender=sender.key,
+            sender_name=sender.name,
+            sender_root=self.directory.root(sender.key),
+            author=message.author,
+            happened=message.happened,
+            written=message.written,
+            received=patient.next_received(self.unit.now),
+            keys=message.keys,
+            facts=message.facts,
+            told=told.told(self._gp(told)),
+            asked=spot.asked,
+        )
+
+    def _history(self, record: Record, where: Place, before: Thread | None) -> list[Record] | None:
+        """All earlier records of the thread, read only when the new one does not simply come last."""
+        if before is None or (not where.moved and fits_last(before, record)):
+            return None
+        return self.unit.history([thread.id for thread in where.joins])
+
+    def _thread(
+        self, record: Record, where: Place, before: Thread | None, history: list[Record] | None
+    ) -> Thread:
+        if before is not None and history is None:
+            return evolve(before, record)
+        blank = begin(where, record.patient, record.family)
+        return fold(blank, [*(history or ()), record])
+
+    def _recipients(
+        self, arrival: Arrival, spot: Spot, header: Header, history: Sequence[Record]
+    ) -> tuple[Recipient, ...]:
+        message = arrival.message
+        found = ((self._find(d.party), d.copy) for d in message.destinations)
+        setting = Setting(
+            message=message,
+            sender=arrival.sender,
+            asked=spot.asked,
+            addressed=tuple((party.key, copy) for party, copy in found if party),
+            before=spot.before,
+            header=header,
+            directory=self.directory,
+            at=self.unit.now,
+            corrected=_corrected(message, history),
+        )
+        return recipients(setting)
+
+    def _gp(self, patient: Patient) -> str | None:
+        party = self._find(patient.gp) if patient.gp else None
+        return party.key if party else None
+
+    def _link(self, arrival: Arrival, patient: PatientState, thread: Thread) -> None:
+        """Let the patient be known as others, too; keys are never changed."""
+        if arrival.message.code not in (EventCode.IDENTITY_LINKED, EventCode.IDENTITY_UNLINKED):
+            return
+        linked = thread.facts.linked if isinstance(thread.facts, PersonFacts) else None
+        others = [self.unit.bearer(identifier, arrival) for identifier in linked or ()]
+        self.unit.link(patient, {other.key for other in others} - {patient.key})
+
+    def _warnings(self, record: Record, history: list[Record] | None) -> list[Issue]:
+        if record.activity not in CORRECTIONS:
+            return []
+        marks = standing([*(history or ()), record]).marks.get(record.id, frozenset())
+        return [_WITHOUT_EFFECT] if Mark.WITHOUT_EFFECT in marks else []
+
+    # verdicts
+
+    def _refuse(self, arrival: Arrival, refusal: Refusal) -> Answer:
+        made = answers.refused(refusal, arrival.message.id)
+        return self._settle(arrival, Verdict.REFUSED, made.status, made.body, None)
+
+    def _park(self, arrival: Arrival, reason: str, patient: PatientState | None) -> Answer:
+        """Authentic, but it cannot be placed: kept with its reason, and tried again when it can."""
+        self._keep_aside(arrival, reason, patient)
+        return self._settle(arrival, Verdict.PARKED, 202, answers.custody(reason), patient)
+
+    def _keep_aside(self, arrival: Arrival, reason: str, patient: PatientState | None) -> None:
+        message = arrival.message
+        content = message.content.hex()
+        self.unit.park(
+            id=stable_id("parked", *arrival.key, content),
+            reason=reason,
+            sender=arrival.sender,
+            message_id=message.id,
+            patient=patient.key if patient else None,
+            media_type="application/fhir+json",
+            source=message.source,
+        )
+
+    def _settle(
+        self,
+        arrival: Arrival,
+        verdict: Verdict,
+        status: int,
+        body: bytes,
+        patient: PatientState | None,
+    ) -> Answer:
+        message = arrival.message
+        seen = Seen(arrival.id, arrival.key, message.envelope, message.content, verdict, status)
+        key = patient.key if patient else None
+        self.unit.keep_inbox(arrival, seen, body, key)
+        return self._answer(verdict, seen, body, key)
+
+    def _answer(self, verdict: Verdict, seen: Seen, body: bytes, patient: str | None) -> Answer:
+        return Answer(
+            verdict=verdict,
+            status=seen.status,
+            body=body,
+            message_id=seen.key[2],
+            event_id=seen.id,
+            patient=patient,
+        )
+
+
+def _corrected(message: Message, history: Sequence[Record]) -> tuple[Record, ...]:
+    """The messages a correction is about: the one it names, else all of its kind."""
+    if message.activity not in CORRECTIONS:
+        return ()
+    named = tuple(record for record in history if record.message_id == message.target)
+    return named or tuple(record for record in history if record.code is message.code)

@@ -1,0 +1,73 @@
+"""Everything that can be set, from the environment (``CAREPATH_*``) or as flags of the command line.
+
+``carepath check`` prints what holds and what is wrong with it.
+"""
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import AnyHttpUrl, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+NETWORK_CONSENT: Final = "yes-i-know"
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Each field's description says what it does and in what unit."""
+
+    model_config = SettingsConfigDict(env_prefix="CAREPATH_", env_ignore_empty=True, frozen=True)
+
+    database_url: str = Field(
+        "sqlite:///carepath.db",
+        description="The system of record: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.",
+    )
+    base_url: AnyHttpUrl | None = Field(
+        None,
+        description="The address others know us by; absolute URLs in FHIR resources begin with it."
+        " Without it: http://HOST:PORT.",
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(
+        8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one."
+    )
+    open_mode: bool = Field(
+        True,
+        description="No clients are registered: who calls is taken at its word. Loopback only, unless"
+        " open_network says otherwise.",
+    )
+    open_network: str | None = Field(
+        None,
+        description=f"'{NETWORK_CONSENT}' lets open mode listen beyond loopback, for a private"
+        " container network.",
+    )
+    accept_synthetic: bool = Field(
+        True,
+        description="Accept synthetic national ids (month plus 40, 65 or 80). Off in production.",
+    )
+    clock_skew_seconds: int = Field(
+        300, ge=0, description="How far into the future a sender's clock may be, in seconds."
+    )
+    gather_ms: int = Field(
+        3, ge=0, description="How long a request waits for others to share a transaction, in ms."
+    )
+    language: Literal["nb", "en"] = Field(
+        "nb", description="The language of texts for readers who ask for none."
+    )
+    key_file: Path | None = Field(
+        None,
+        description="The key that seals identifiers and texts. Without it: beside the SQLite file."
+        " Without the key nothing can be read: keep a copy apart from the database.",
+    )
+    kafka: str | None = Field(None, description="HOST:PORT of Kafka; without it there is none.")
+
+    @property
+    def address(self) -> str:
+        """The base URL without a slash at its end."""
+        return str(self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def exposed(self) -> bool:
+        """Open mode would listen where strangers can call, and nobody said that this is wanted."""
+        beyond = self.host not in LOOPBACK
+        return self.open_mode and beyond and self.open_network != NETWORK_CONSENT

@@ -1,0 +1,1 @@
+"""What is kept: tables, one transaction for each batch, and the queries. The only place with SQL."""

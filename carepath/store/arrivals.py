@@ -1,0 +1,70 @@
+"""What a batch is about: messages as they came, those that came before, patients while it runs."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from pathways.events import PersonFacts
+from pathways.messages import Key, Message, stable_id
+from pathways.parties import Identifier
+from pathways.pathway import Header, Thread
+
+MessageKey = tuple[str, str, str]  # sender, format, message id
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that came, with its sender's directory key and all its thread keys."""
+
+    message: Message
+    sender: str
+    keys: tuple[Key, ...]
+
+    @property
+    def key(self) -> MessageKey:
+        """What makes it the same message when it comes again."""
+        return (self.sender, self.message.format, self.message.id)
+
+    @property
+    def id(self) -> str:
+        """The id of its event, and of its Binary."""
+        return stable_id("event", *self.key)
+
+    @property
+    def identifiers(self) -> tuple[Identifier, ...]:
+        """Every identifier of a person in it: the patient's own, and those to be linked."""
+        told = self.message.patient.identifiers if self.message.patient else ()
+        facts = self.message.facts
+        linked = (facts.linked or ()) if isinstance(facts, PersonFacts) else ()
+        return (*told, *linked)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A message that came before."""
+
+    id: str
+    key: MessageKey
+    envelope: str | None
+    content: bytes
+    verdict: str
+    status: int
+
+
+@dataclass(slots=True)
+class PatientState:
+    """One patient while the batch runs. ``received`` is when the newest event came."""
+
+    key: str
+    header: Header = field(default_factory=Header)
+    received: datetime = _NEVER
+    created: datetime | None = None
+    changed: bool = False
+    threads: dict[str, Thread] = field(default_factory=dict)
+    keys: dict[bytes, str] = field(default_factory=dict)  # blind key → thread id
+
+    def next_received(self, now: datetime) -> datetime:
+        """``now``, or just after the newest event: within a patient it always increases."""
+        self.received = max(now, self.received + timedelta(microseconds=1))
+        self.changed = True
+        return self.received

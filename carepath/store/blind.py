@@ -1,0 +1,60 @@
+"""The secrets of one installation: blind indexes and sealed identifiers.
+
+A blind index is a keyed hash, so a copy of the database alone does not tell whose identifier it is. The key is
+32 random bytes in a file that only its owner may read; losing it loses the way from identifiers to patients.
+"""
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Derived from one secret of 32 bytes."""
+
+    secret: bytes = field(repr=False)
+
+    def blind(self, text: str) -> bytes:
+        """A keyed hash of 16 bytes: the same text always gives the same index."""
+        return hashlib.blake2b(text.encode(), key=self.secret, digest_size=16).digest()
+
+    def seal(self, text: str, about: bytes) -> bytes:
+        """Encrypt ``text`` (AES-256-GCM), bound to ``about``."""
+        nonce = os.urandom(12)
+        return nonce + self._cipher().encrypt(nonce, text.encode(), about)
+
+    def unseal(self, sealed: bytes, about: bytes) -> str:
+        """The inverse of ``seal``; raises ``cryptography.exceptions.InvalidTag`` when bytes were changed."""
+        return self._cipher().decrypt(sealed[:12], sealed[12:], about).decode()
+
+    def _cipher(self) -> AESGCM:
+        return AESGCM(hashlib.blake2b(b"seal", key=self.secret, digest_size=32).digest())
+
+
+def load_keys(path: Path) -> Keys:
+    """The keys in ``path``; a new file is made when there is none. Raises ``ValueError`` when it is no key."""
+    if not path.exists():
+        _create(path)
+    secret = path.read_bytes()
+    if len(secret) != 32:
+        raise ValueError(f"{path.name} is not a key file: it has {len(secret)} bytes, not 32")
+    return Keys(secret)
+
+
+def _create(path: Path) -> None:
+    """Write a whole key under another name first, so that no process ever reads half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_bytes(secrets.token_bytes(32))
+    try:
+        os.link(draft, path)  # fails when another process was first; then its key counts
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

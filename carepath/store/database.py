@@ -1,0 +1,147 @@
+"""One database: SQLite in a file, or PostgreSQL. Reads see a snapshot, writes are one transaction each."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from carepath.store.blind import Keys
+
+DatabaseError = DBAPIError
+"""Any fault the database reports."""
+Unreachable = OperationalError
+"""The database cannot be reached, or cannot do it now."""
+TRANSIENT = (OperationalError, IntegrityError)
+"""Worth another try as it is: a deadlock, a restart, or two transactions that wrote the same message."""
+
+_READS_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """``reader`` and ``writer`` are pools over the same database."""
+
+    reader: Engine
+    writer: Engine
+    keys: Keys
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A snapshot: every query in it sees the same moment."""
+        with self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: all of it is kept, or nothing."""
+        with self.writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all pooled connections."""
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def open_database(url: str, keys: Keys) -> Database:
+    """Open the database at an SQLAlchemy URL (``sqlite:///file`` or ``postgresql://…``)."""
+    if is_sqlite(url):
+        return Database(_sqlite(url, "BEGIN"), _sqlite(url, "BEGIN IMMEDIATE", **_ONE), keys)
+    driver_url = make_url(url).set(drivername="postgresql+psycopg")
+    options: dict[str, Any] = {
+        "pool_pre_ping": True,
+        "pool_size": 8,
+        "max_overflow": 8,
+        "hide_parameters": True,  # an exception's text must not tell whose message it was
+    }
+    reader = create_engine(driver_url, execution_options=_READS_SNAPSHOT, **options)
+    return Database(reader, create_engine(driver_url, **options), keys)
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether the URL names the embedded database."""
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite URL, ``None`` for anything else."""
+    parsed = make_url(url)
+    in_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(parsed.database) if in_file and parsed.database else None
+
+
+_ONE: Mapping[str, int] = {"pool_size": 1, "max_overflow": 0}
+"""One writer: threads queue for its connection, which is quicker and fairer than SQLite's own waiting."""
+
+
+def _sqlite(url: str, begin: str, **pool: int) -> Engine:
+    arguments = {"check_same_thread": False}
+    engine = create_engine(url, hide_parameters=True, connect_args=arguments, **pool)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _beginner(begin))
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """FULL: what was acknowledged survives a power cut. WAL: readers and the writer do not wait."""
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "busy_timeout=10000",
+        "cache_size=-65536",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _beginner(statement: str) -> Callable[[Connection], None]:
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    return begin
+
+
+def migrate(url: str) -> None:
+    """Bring the schema to the newest version; what is stored stays."""
+    engine = (
+        _sqlite(url, "BEGIN IMMEDIATE") if is_sqlite(url) else open_database(url, Keys(b"")).writer
+    )
+    try:
+        with engine.begin() as connection:
+            if not is_sqlite(url):
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236481)")
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def schema_version(connection: Connection) -> str | None:
+    """The migration the database stands at."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_schema_version() -> str | None:
+    """The migration this code needs."""
+    return ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config

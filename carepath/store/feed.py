@@ -1,0 +1,206 @@
+"""Feeds: one per receiver, numbered without gaps when rows are claimed, read from a number on.
+
+Intake only adds rows to the outbox. ``number`` gives them their numbers: on PostgreSQL it locks the feeds
+it works on and leaves those another relay has locked, so several relays share the work; on SQLite there is
+one writer. It needs READ COMMITTED on PostgreSQL: after the lock, it must see what the last holder wrote.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Subquery,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from carepath.store.resources import granted
+from carepath.store.tables import deliveries, events, feeds, grants, inbox, outbox
+from carepath.store.times import instant
+from carepath.store.upserts import insert_new
+
+OPERATOR = "*"
+"""The receiver of the operator's own feed, which sees everything."""
+
+UNCONDITIONAL = ("acknowledgement", "misaddressed")
+"""What the broker tells a party that holds no grant: it says nothing of the patient."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One place in a feed. ``body`` is the broker's own message, ``source`` the sender's bytes.
+
+    ``withheld``: the receiver may no longer see it; then nothing of the patient or the message is there.
+    """
+
+    number: int
+    id: str
+    kind: str
+    created: datetime
+    received: datetime | None
+    withheld: bool
+    patient: str | None
+    format: str | None
+    media_type: str | None
+    body: bytes | None
+    source: bytes | None
+
+
+def number(conn: Connection, limit: int = 1000) -> dict[str, int]:
+    """Give pending rows their numbers; the newest number of every feed that got some."""
+    claimed = _claim(conn)
+    if not claimed:
+        return {}
+    places = _places(claimed, limit)
+    numbered = conn.execute(
+        update(outbox)
+        .where(outbox.c.id == places.c.id)
+        .values(number=places.c.number)
+        .returning(outbox.c.receiver, outbox.c.number)
+    )
+    newest: dict[str, int] = {}
+    for receiver, given in numbered:
+        newest[receiver] = max(given, newest.get(receiver, 0))
+    if newest:
+        last = case(newest, value=feeds.c.receiver)
+        conn.execute(update(feeds).where(feeds.c.receiver.in_(newest)).values(last=last))
+    return newest
+
+
+def last(conn: Connection, receiver: str) -> int:
+    """The newest number of the feed; 0 before the first."""
+    return conn.execute(select(feeds.c.last).where(feeds.c.receiver == receiver)).scalar() or 0
+
+
+def after(conn: Connection, receiver: str, since: int, now: int, *, limit: int) -> list[Item]:
+    """What follows the number ``since``, with the right to see it tried at ``now``."""
+    wanted = (
+        select(
+            outbox.c.number,
+            outbox.c.id,
+            outbox.c.kind,
+            outbox.c.created,
+            outbox.c.patient,
+            outbox.c.body,
+            _withheld(receiver, now).label("withheld"),
+            inbox.c.received,
+            inbox.c.format,
+            inbox.c.media_type,
+            case((outbox.c.body.is_(None), inbox.c.source)).label("source"),
+        )
+        .outerjoin(inbox, inbox.c.id == outbox.c.event)
+        .where(outbox.c.receiver == receiver, outbox.c.number > since)
+        .order_by(outbox.c.number)
+        .limit(limit)
+    )
+    return [_item(row) for row in conn.execute(wanted).mappings()]
+
+
+def delivered(conn: Connection, upto: Mapping[str, int], now: int) -> None:
+    """Note that receivers were handed everything up to a number at ``now``."""
+    for receiver, newest in sorted(upto.items()):
+        raised = (
+            update(feeds)
+            .where(feeds.c.receiver == receiver, feeds.c.delivered < newest)
+            .values(delivered=newest, delivered_at=now)
+        )
+        if conn.execute(raised).rowcount:
+            insert_new(conn, deliveries, [{"receiver": receiver, "number": newest, "at": now}])
+
+
+def waiting(conn: Connection) -> bool:
+    """Whether any row waits for a number."""
+    pending_row = select(outbox.c.id).where(outbox.c.number.is_(None)).limit(1)
+    return conn.execute(pending_row).first() is not None
+
+
+def pending(conn: Connection) -> int:
+    """How many rows wait for a number."""
+    rows = select(func.count()).where(outbox.c.number.is_(None))
+    return conn.execute(rows).scalar_one()
+
+
+def lag(conn: Connection) -> dict[str, int]:
+    """For every receiver, how many numbered rows it has not been handed."""
+    behind = select(feeds.c.receiver, feeds.c.last - feeds.c.delivered)
+    return dict(conn.execute(behind).all())
+
+
+def _claim(conn: Connection) -> list[str]:
+    """The receivers with pending rows whose feed is ours for this transaction."""
+    pending_rows = select(outbox.c.receiver).where(outbox.c.number.is_(None)).distinct()
+    receivers = sorted(conn.execute(pending_rows).scalars())
+    if not receivers:
+        return []
+    known = select(feeds.c.receiver).where(feeds.c.receiver.in_(receivers))
+    fresh = sorted({*receivers} - {*conn.execute(known).scalars()})
+    if fresh:
+        empty = {"last": 0, "delivered": 0, "delivered_at": None}
+        insert_new(conn, feeds, [{"receiver": receiver, **empty} for receiver in fresh])
+    locked = known.order_by(feeds.c.receiver).with_for_update(skip_locked=True)
+    return list(conn.execute(locked).scalars())
+
+
+def _places(receivers: list[str], limit: int) -> Subquery:
+    """The oldest pending rows of the feeds, each with its number.
+
+    Within a batch, what came first goes first, and what the broker adds to a message goes before it.
+    """
+    came = func.coalesce(events.c.received, outbox.c.created)
+    order = (outbox.c.created, came, outbox.c.body.is_(None), outbox.c.id)
+    oldest = (
+        select(outbox.c.id, outbox.c.receiver, func.row_number().over(order_by=order).label("at"))
+        .outerjoin(events, events.c.id == outbox.c.event)
+        .where(outbox.c.number.is_(None), outbox.c.receiver.in_(receivers))
+        .order_by(*order)
+        .limit(limit)
+        .subquery()
+    )
+    within = func.row_number().over(partition_by=oldest.c.receiver, order_by=oldest.c.at)
+    return (
+        select(oldest.c.id, (feeds.c.last + within).label("number"))
+        .join(feeds, feeds.c.receiver == oldest.c.receiver)
+        .subquery()
+    )
+
+
+def _withheld(receiver: str, now: int) -> ColumnElement[bool]:
+    if receiver == OPERATOR:
+        return outbox.c.withheld
+    held = granted(receiver, now)
+    of_event = exists().where(held, grants.c.event == outbox.c.event)
+    of_patient = exists().where(held, grants.c.patient == outbox.c.patient)
+    forwarded = outbox.c.body.is_(None)
+    entitled = or_(outbox.c.kind.in_(UNCONDITIONAL), and_(~forwarded, of_patient))
+    return or_(outbox.c.withheld, ~or_(entitled, and_(forwarded, of_event)))
+
+
+def _item(row: RowMapping) -> Item:
+    seen = not row["withheld"]
+    received = row["received"]
+    return Item(
+        number=row["number"],
+        id=row["id"],
+        kind=row["kind"],
+        created=instant(row["created"]),
+        received=None if received is None else instant(received),
+        withheld=not seen,
+        patient=row["patient"] if seen else None,
+        format=row["format"],
+        media_type=row["media_type"],
+        body=_content(row["body"]) if seen else None,
+        source=_content(row["source"]) if seen else None,
+    )
+
+
+def _content(found: bytes | None) -> bytes | None:
+    return None if found is None else bytes(found)

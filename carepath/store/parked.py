@@ -1,0 +1,79 @@
+"""What is authentic but could not be placed: listed, shown, tried again, dropped with a reason."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, select, update
+
+from carepath.store.tables import parked
+from carepath.store.times import instant
+
+
+class State(StrEnum):
+    """Where a parked message stands."""
+
+    OPEN = "open"
+    PLACED = "placed"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A parked message, without what it says."""
+
+    id: str
+    received: datetime
+    reason: str
+    state: State
+    sender: str | None
+    message_id: str | None
+    patient: str | None
+    media_type: str
+    note: str | None
+
+
+_COLUMNS = tuple(column for column in parked.c if column.name != "source")
+
+
+def listed(conn: Connection, state: State | None = State.OPEN) -> list[Parked]:
+    """Every parked message in that state (``None``: in any), oldest first."""
+    wanted = select(*_COLUMNS).order_by(parked.c.received, parked.c.id)
+    if state is not None:
+        wanted = wanted.where(parked.c.state == state)
+    return [_parked(dict(row)) for row in conn.execute(wanted).mappings()]
+
+
+def show(conn: Connection, id_: str) -> Parked | None:
+    """One parked message."""
+    row = conn.execute(select(*_COLUMNS).where(parked.c.id == id_)).mappings().first()
+    return None if row is None else _parked(dict(row))
+
+
+def source(conn: Connection, id_: str) -> bytes | None:
+    """The sender's bytes, to be tried again."""
+    found = conn.execute(select(parked.c.source).where(parked.c.id == id_)).scalar()
+    return None if found is None else bytes(found)
+
+
+def waiting(conn: Connection, patients: Collection[str]) -> list[str]:
+    """The open ones of these patients that wait for a matter to be known, oldest first."""
+    wanted = select(parked.c.id).where(
+        parked.c.patient.in_(patients),
+        parked.c.state == State.OPEN,
+        parked.c.reason == "unknown-matter",
+    )
+    return list(conn.execute(wanted.order_by(parked.c.received)).scalars())
+
+
+def close(conn: Connection, id_: str, state: State, note: str | None = None) -> bool:
+    """Mark an open one as placed or dropped; false when it was not open."""
+    wanted = update(parked).where(parked.c.id == id_, parked.c.state == State.OPEN)
+    return conn.execute(wanted.values(state=state, note=note)).rowcount == 1
+
+
+def _parked(row: dict[str, object]) -> Parked:
+    return Parked(
+        **{**row, "received": instant(row["received"]), "state": State(row["state"])}  # type: ignore[arg-type]
+    )

@@ -1,0 +1,109 @@
+"""The directory in the store: parties, and each one as a versioned Organization.
+
+``meta.directory`` counts the changes, so whoever keeps a ``Directory`` knows when it is stale.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import orjson
+from sqlalchemy import Connection, delete, insert, select, update
+
+from carepath.store import codec
+from carepath.store.blind import Keys
+from carepath.store.tables import meta, parties, resource_tokens, resource_versions, resources
+from carepath.store.times import micros
+from carepath.store.upserts import insert_new, replace_rows
+from pathways.parties import Directory, Party
+
+_COUNTER = "directory"
+
+
+def directory(conn: Connection) -> Directory:
+    """Everybody who is known."""
+    return Directory({party.key: party for party in listed(conn)})
+
+
+def directory_version(conn: Connection) -> int:
+    """A number that rises whenever a party is entered or changed."""
+    return conn.execute(select(meta.c.value).where(meta.c.name == _COUNTER)).scalar() or 0
+
+
+def listed(conn: Connection) -> list[Party]:
+    """All parties, by key."""
+    bodies = conn.execute(select(parties.c.body).order_by(parties.c.key)).scalars()
+    return [codec.party(body) for body in bodies]
+
+
+def show(conn: Connection, key: str) -> Party | None:
+    """One party."""
+    body = conn.execute(select(parties.c.body).where(parties.c.key == key)).scalar()
+    return None if body is None else codec.party(body)
+
+
+def named(conn: Connection, names: Iterable[str], *, exact: bool = False) -> tuple[str, ...]:
+    """The keys of those whose name starts with one of these, whatever case and accents; or is one."""
+    if exact:
+        return tuple(party.key for party in listed(conn) if party.name in names)
+    starts = tuple(_folded(name) for name in names)
+    return tuple(party.key for party in listed(conn) if _folded(party.name).startswith(starts))
+
+
+def upsert(
+    conn: Connection, keys: Keys, party: Party, organization: Mapping[str, object], now: datetime
+) -> bool:
+    """Enter or change a party; ``organization`` is its FHIR resource. False when nothing is new."""
+    body = codec.party_body(party)
+    known = conn.execute(select(parties.c.body).where(parties.c.key == party.key)).scalar()
+    if known is not None and bytes(known) == body:
+        return False
+    replace_rows(conn, parties, [{"key": party.key, "seen": party.seen, "body": body}])
+    _new_version(conn, party.key, organization, now)
+    _index(conn, keys, party)
+    _count(conn)
+    return True
+
+
+def _folded(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+
+
+def _count(conn: Connection) -> None:
+    insert_new(conn, meta, [{"name": _COUNTER, "value": 0}])
+    mine = update(meta).where(meta.c.name == _COUNTER)
+    conn.execute(mine.values(value=meta.c.value + 1))
+
+
+def _new_version(
+    conn: Connection, key: str, organization: Mapping[str, object], now: datetime
+) -> None:
+    identity = {"type": "Organization", "id": key}
+    newest = select(resources.c.version).filter_by(**identity)
+    version = (conn.execute(newest).scalar() or 0) + 1
+    instant = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    body = {**organization, "meta": {"versionId": str(version), "lastUpdated": instant}}
+    row = {**identity, "version": version, "updated": micros(now)}
+    replace_rows(conn, resources, [{**_NO_INDEX, **row}])
+    conn.execute(insert(resource_versions).values(**row, body=orjson.dumps(body)))
+
+
+_NO_INDEX = {column.name: None for column in resources.columns} | {"deleted": False}
+"""A party's resource is about no patient, and is searched by identifier and name only."""
+
+
+def _index(conn: Connection, keys: Keys, party: Party) -> None:
+    identity = {"type": "Organization", "id": party.key}
+    conn.execute(delete(resource_tokens).filter_by(**identity))
+    rows = [
+        {
+            **identity,
+            "name": "identifier",
+            "blind": keys.blind(f"{identifier.system}|{identifier.value}"),
+            "blind_value": keys.blind(f"|{identifier.value}"),
+        }
+        for identifier in dict.fromkeys(party.identifiers)
+    ]
+    if rows:
+        conn.execute(insert(resource_tokens), rows)

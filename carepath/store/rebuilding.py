@@ -1,0 +1,42 @@
+"""Reading and mending all of a patient's state, for ``carepath rebuild``."""
+
+from collections.abc import Collection
+
+from sqlalchemy import delete, select, update
+
+from carepath.store import codec
+from carepath.store.arrivals import PatientState
+from carepath.store.tables import events, grants, patients, threads
+from carepath.store.unit import Unit
+from pathways.messages import Record
+from pathways.pathway import Thread
+
+
+def load_patients_after(unit: Unit, key: str, limit: int) -> list[PatientState]:
+    """The next patients by key, locked."""
+    query = select(patients).where(patients.c.key > key).order_by(patients.c.key).limit(limit)
+    unit.read_patients(query.with_for_update())
+    return sorted(unit.patients.values(), key=lambda patient: patient.key)
+
+
+def records_of(unit: Unit, patient: PatientState) -> list[tuple[Record, str]]:
+    """All the patient's records, each with the thread it is kept under."""
+    query = select(events).where(events.c.patient == patient.key)
+    rows = unit.connection.execute(query).mappings()
+    return [(codec.record(row), row["thread"]) for row in rows]
+
+
+def threads_of(unit: Unit, patient: PatientState) -> dict[str, Thread]:
+    """All the patient's threads as they are stored."""
+    return {t.id: t for t in unit.threads(threads.c.patient == patient.key)}
+
+
+def move_records(unit: Unit, ids: Collection[str], thread: str) -> None:
+    """Keep records, and the grants on them, under another thread."""
+    for table, column in ((events, events.c.id), (grants, grants.c.event)):
+        unit.connection.execute(update(table).where(column.in_(ids)).values(thread=thread))
+
+
+def drop_threads(unit: Unit, ids: Collection[str]) -> None:
+    """Forget threads that no record belongs to."""
+    unit.connection.execute(delete(threads).where(threads.c.id.in_(ids)))

@@ -1,0 +1,259 @@
+"""The tables, for SQLite and PostgreSQL alike.
+
+Index columns hold only ids, codes, times and blind indexes; what a message says is in ``body`` and
+``source`` blobs. Times are whole microseconds since 1970 in UTC (``store.times``): one integer sorts and
+compares the same on both databases. Every table about a patient is keyed by the patient key, so PostgreSQL
+can be partitioned without changing a query.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+parties = Table(
+    "parties",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("seen", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # JSON of pathways.parties.Party
+)
+
+patients = Table(
+    "patients",
+    metadata,
+    Column("key", Text, primary_key=True),  # random; also the FHIR id of the Patient
+    Column("created", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),  # of the newest event: increases per patient
+    Column("body", LargeBinary, nullable=False),  # JSON of pathways.pathway.Header
+)
+
+patient_identifiers = Table(
+    "patient_identifiers",
+    metadata,
+    Column("blind", LargeBinary, primary_key=True),  # keyed hash of system|value
+    Column("blind_value", LargeBinary, nullable=False),  # keyed hash of the value alone
+    Column("patient", Text, nullable=False, index=True),
+    Column("cipher", LargeBinary, nullable=False),  # system|value, encrypted
+)
+Index("ix_patient_identifiers_blind_value", patient_identifiers.c.blind_value)
+
+patient_links = Table(
+    "patient_links",
+    metadata,
+    Column("patient", Text, nullable=False),
+    Column("other", Text, nullable=False),
+    PrimaryKeyConstraint("patient", "other"),
+)
+Index("ix_patient_links_other", patient_links.c.other)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Text, primary_key=True),  # the event's id, and that of Binary/{id}
+    Column("sender", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("envelope", Text),  # Bundle.id
+    Column("content", LargeBinary, nullable=False),  # hash of the canonical source
+    Column("verdict", Text, nullable=False),  # accepted | refused | parked
+    Column("patient", Text),
+    Column("received", BigInteger, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("source", LargeBinary, nullable=False),  # the sender's bytes
+    Column("status", Integer, nullable=False),  # HTTP status of the answer
+    Column("receipt", LargeBinary, nullable=False),  # the answer, byte for byte
+    UniqueConstraint("sender", "format", "message_id"),
+)
+Index("ix_inbox_envelope", inbox.c.sender, inbox.c.format, inbox.c.envelope)
+Index("ix_inbox_message_id", inbox.c.message_id)
+
+parked = Table(
+    "parked",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("received", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),  # conflict | identity-conflict | unknown-matter
+    Column("state", Text, nullable=False),  # open | placed | dropped
+    Column("sender", Text),
+    Column("message_id", Text),
+    Column("patient", Text, index=True),
+    Column("media_type", Text, nullable=False),
+    Column("source", LargeBinary, nullable=False),
+    Column("note", Text),  # why it was dropped
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("patient", Text, nullable=False),
+    Column("thread", Text, nullable=False, index=True),
+    Column("code", Text, nullable=False),
+    Column("activity", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("target", Text),
+    Column("sender", Text, nullable=False),
+    Column("happened", BigInteger, nullable=False),
+    Column("happened_day", Boolean, nullable=False),
+    Column("written", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),  # of the body; older ones are upcast
+    Column("body", LargeBinary, nullable=False),
+)
+Index("ix_events_patient_received", events.c.patient, events.c.received)
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("patient", Text, nullable=False, index=True),
+    Column("family", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # JSON of pathways.pathway.Thread
+)
+
+thread_keys = Table(
+    "thread_keys",
+    metadata,
+    Column("patient", Text, nullable=False),
+    Column("blind", LargeBinary, nullable=False),  # keyed hash of family|rank|value
+    Column("thread", Text, nullable=False, index=True),
+    PrimaryKeyConstraint("patient", "blind"),
+)
+
+thread_aliases = Table(
+    "thread_aliases",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("thread", Text, nullable=False, index=True),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("patient", Text, nullable=False),
+    Column("reader", Text, nullable=False),  # directory key
+    Column("event", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("basis", Text, nullable=False),  # sent, addressed, copy, need, service, gp, …
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),
+    PrimaryKeyConstraint("patient", "reader", "event"),
+)
+Index("ix_grants_reader_event", grants.c.reader, grants.c.event)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Text, primary_key=True),  # deterministic: event, receiver and kind
+    Column("receiver", Text, nullable=False),  # directory key; "*" is the operator's own feed
+    Column("number", BigInteger),  # in the receiver's feed; given by the relay
+    Column("kind", Text, nullable=False),  # event code
+    Column("patient", Text),
+    Column("event", Text),  # the one forwarded, or that caused a broker-made one
+    Column("message_id", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("body", LargeBinary),  # a message the broker made itself; else the event's own is sent
+    Column("withheld", Boolean, nullable=False),
+    Column("confirmed", BigInteger),
+    Column("confirmed_code", Text),  # ok | transient-error | fatal-error
+    Column("read", BigInteger),  # read by a person, said by systems that can tell
+    UniqueConstraint("receiver", "number"),
+)
+Index(
+    "ix_outbox_pending",
+    outbox.c.receiver,
+    outbox.c.created,
+    sqlite_where=outbox.c.number.is_(None),
+    postgresql_where=outbox.c.number.is_(None),
+)
+Index("ix_outbox_message_id", outbox.c.message_id)
+Index("ix_outbox_event", outbox.c.event)
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("receiver", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),  # newest number given
+    Column("delivered", BigInteger, nullable=False),  # highest number handed to the receiver
+    Column("delivered_at", BigInteger),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("receiver", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),  # everything up to here had been handed over
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("receiver", "number"),
+)
+
+resources = Table(
+    "resources",
+    metadata,
+    Column("type", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("patient", Text),
+    Column("thread", Text),
+    Column("updated", BigInteger, nullable=False),
+    Column("status", Text),
+    Column("code", Text),  # Encounter.class, ServiceRequest.priority, Task.code
+    Column("starts", BigInteger),
+    Column("ends", BigInteger),
+    Column("deleted", Boolean, nullable=False),
+    Column("digest", LargeBinary),  # of the newest body without meta: tells whether it changed
+    PrimaryKeyConstraint("type", "id"),
+)
+Index("ix_resources_patient", resources.c.patient, resources.c.type)
+Index("ix_resources_updated", resources.c.type, resources.c.updated, resources.c.id)
+
+resource_versions = Table(
+    "resource_versions",
+    metadata,
+    Column("type", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("patient", Text),
+    Column("updated", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # FHIR JSON with meta
+    PrimaryKeyConstraint("type", "id", "version"),
+)
+
+resource_tokens = Table(
+    "resource_tokens",
+    metadata,
+    Column("type", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),  # search parameter
+    Column("blind", LargeBinary, nullable=False),  # keyed hash of system|value
+    Column("blind_value", LargeBinary, nullable=False),  # keyed hash of the value alone
+    PrimaryKeyConstraint("type", "id", "name", "blind"),
+)
+Index("ix_resource_tokens_blind", resource_tokens.c.blind)
+Index("ix_resource_tokens_blind_value", resource_tokens.c.blind_value)

@@ -1,0 +1,103 @@
+"""The texts a person sees, in Norwegian bokmål and English, found by key.
+
+The catalogues are ``locale/<language>/LC_MESSAGES/carepath.po`` and are read as they are, once, at first use.
+A text names its parameters in braces; ``[a clause in brackets]`` is left out when one of its parameters is
+missing, so a sparse message still makes a whole sentence::
+
+    Innlagt[ ved {place}]   →   "Innlagt ved Slagen sykehus"   or   "Innlagt"
+
+A corrected or cancelled entry has no text of its own: ``entry.admission.revise`` is the frame
+``frame.revise`` around ``entry.admission``.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import tzinfo
+from functools import cache
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.core import negotiate_locale
+from babel.dates import format_datetime
+from babel.messages.pofile import read_po
+
+from pathways.moments import Moment
+
+LANGUAGES: Final = ("nb", "en")
+FRAMES: Final = ("revise", "cancel")
+ZONE: Final[tzinfo] = ZoneInfo("Europe/Oslo")
+
+_CLAUSE = re.compile(r"\[([^\[\]]*)\]")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_ALIASES = {"no": "nb", "nn": "nb"}  # who reads nynorsk is better served by bokmål than by English
+_LOCALES = {"nb": "nb_NO", "en": "en_GB"}
+_INSTANT = {"nb": "EEE d. MMM y 'kl.' HH:mm", "en": "EEE d MMM y 'at' HH:mm"}
+_DAY = {"nb": "EEE d. MMM y", "en": "EEE d MMM y"}
+
+
+def render(key: str, params: Mapping[str, str | Moment], language: str) -> str:
+    """The text of ``key`` with its parameters put in; moments as local time in Europe/Oslo.
+
+    Parameters are put in verbatim and as plain text: escaping is the page's. A parameter missing outside
+    brackets leaves nothing in its place. Raises ``KeyError`` for an unknown key or language.
+    """
+    texts = catalogue(language)
+    stem, _, frame = key.rpartition(".")
+    if key not in texts and frame in FRAMES:
+        return _fill(texts[f"frame.{frame}"], {"text": render(stem, params, language)}, language)
+    return _fill(texts[key], params, language)
+
+
+def moment(value: Moment, language: str) -> str:
+    """A moment as it is written in the language, in Europe/Oslo; without time when only its day is known."""
+    pattern = _DAY if value.day else _INSTANT
+    return format_datetime(value.at, pattern[language], tzinfo=ZONE, locale=_LOCALES[language])
+
+
+def language(accept_language: str | None) -> str:
+    """The best of our languages for an ``Accept-Language`` header (RFC 9110 §12.5.4); bokmål by default."""
+    wanted = [_ALIASES.get(tag.split("-")[0], tag) for tag in _preferred(accept_language or "")]
+    return negotiate_locale(wanted, LANGUAGES, sep="-") or LANGUAGES[0]
+
+
+@cache
+def catalogue(language: str) -> Mapping[str, str]:
+    """All texts of a language by key. Raises ``KeyError`` when it is not one of ours."""
+    if language not in LANGUAGES:
+        raise KeyError(language)
+    path = Path(__file__).parent / "locale" / language / "LC_MESSAGES" / "carepath.po"
+    with path.open("rb") as file:
+        found = read_po(file, locale=language)
+    return {str(entry.id): str(entry.string) for entry in found if entry.id and entry.string}
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """The names of the parameters in a text."""
+    return frozenset(_PLACEHOLDER.findall(text))
+
+
+def _fill(text: str, params: Mapping[str, str | Moment], language: str) -> str:
+    def clause(match: re.Match[str]) -> str:
+        complete = all(params.get(name) for name in placeholders(match[1]))
+        return match[1] if complete else ""
+
+    def value(match: re.Match[str]) -> str:
+        found = params.get(match[1], "")
+        return moment(found, language) if isinstance(found, Moment) else found
+
+    return _PLACEHOLDER.sub(value, _CLAUSE.sub(clause, text))
+
+
+def _preferred(header: str) -> list[str]:
+    """The header's language tags in lower case, most wanted first; those with weight 0 left out."""
+    weighted = [_weight(part) for part in header.lower().split(",")]
+    kept = [(weight, tag) for weight, tag in weighted if weight > 0 and tag]
+    return [tag for _, tag in sorted(kept, key=lambda pair: -pair[0])]
+
+
+def _weight(part: str) -> tuple[float, str]:
+    tag, _, parameter = part.partition(";")
+    weight = parameter.strip().removeprefix("q=") or "1"
+    valid = re.fullmatch(r"[01](\.\d{0,3})?", weight)
+    return (float(weight) if valid else 0.0, tag.strip())

@@ -1,0 +1,1 @@
+"""Plain pages for people: what happened to a patient, live, and readable without JavaScript."""

@@ -1,0 +1,189 @@
+"""Puts the parts together: settings in, a running broker or an open store out."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+from starlette.applications import Starlette
+
+from carepath.api.app import application as server
+from carepath.api.context import Context
+from carepath.delivery.gather import Gather
+from carepath.delivery.relay import Relay
+from carepath.service import Answer, Service, ServiceOptions
+from carepath.service.rebuild import rebuild
+from carepath.settings import NETWORK_CONSENT, Settings
+from carepath.store import database, parties
+from carepath.store import parked as shelf
+from carepath.store.blind import Keys, load_keys
+from carepath.store.database import Database, DatabaseError
+from carepath.ui.data import data
+from carepath.ui.routes import routes
+from fhir_mappings.reading import MAX_BYTES
+from fhir_mappings.resources import organization
+from pathways.parties import Party
+
+
+class Unusable(Exception):
+    """The set-up does not work as it is; ``hint`` says how to mend it."""
+
+    def __init__(self, text: str, hint: str | None = None) -> None:
+        super().__init__(text)
+        self.hint = hint
+
+
+def key_file(settings: Settings) -> Path:
+    """Where the installation's secret is: as set, else beside the SQLite file, else in this folder."""
+    if settings.key_file is not None:
+        return settings.key_file
+    beside = database.sqlite_file(settings.database_url)
+    return beside.with_suffix(".key") if beside else Path("carepath.key")
+
+
+def migrate(settings: Settings) -> None:
+    """Make the database or bring it to this version's schema. Raises ``Unusable``."""
+    with _reporting(settings):
+        database.migrate(settings.database_url)
+
+
+@contextmanager
+def _reporting(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as fault:
+        where = database.without_password(settings.database_url)
+        first = str(fault.orig).strip().splitlines()[0]
+        raise Unusable(f"the database {where} does not answer: {first}", _DATABASE_HINT) from None
+
+
+_DATABASE_HINT = "Set CAREPATH_DATABASE_URL or --database-url, and start the database."
+
+
+def _open(settings: Settings) -> Database:
+    try:
+        keys: Keys = load_keys(key_file(settings))
+    except (OSError, ValueError) as fault:
+        raise Unusable(f"the key cannot be read: {fault}", "Set CAREPATH_KEY_FILE.") from None
+    return database.open_database(settings.database_url, keys)
+
+
+def configure_logs() -> None:
+    """One JSON object per line; traces without the values of variables, which could be personal."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _service(settings: Settings, opened: Database) -> Service:
+    options = ServiceOptions(
+        base_url=f"{settings.address}/fhir",
+        open_mode=settings.open_mode,
+        accept_synthetic=settings.accept_synthetic,
+        clock_skew=timedelta(seconds=settings.clock_skew_seconds),
+    )
+    return Service(opened, options)
+
+
+def application(settings: Settings) -> Starlette:
+    """The whole server on an up-to-date database."""
+    configure_logs()
+    opened = _open(settings)
+    relay = Relay(opened)
+    service = _service(settings, opened)
+    context = Context(
+        database=opened,
+        gather=Gather(service.handle, relay.wake, window=settings.gather_ms / 1000),
+        relay=relay,
+        address=settings.address,
+        version=version("carepath"),
+        open_network=settings.open_network == NETWORK_CONSENT,
+        max_bytes=MAX_BYTES,
+    )
+    return server(context, routes(data(opened, relay)))
+
+
+@contextmanager
+def open_store(settings: Settings) -> Iterator["Store"]:
+    """The store for administration. Raises ``Unusable`` when its schema is not this version's."""
+    with _reporting(settings):
+        opened = _open(settings)
+        try:
+            with opened.read() as connection:
+                stands = database.schema_version(connection)
+            if stands != database.newest_schema_version():
+                raise Unusable(
+                    "the database has another version's schema", "Run 'carepath migrate'."
+                )
+            yield Store(opened, _service(settings, opened), f"{settings.address}/fhir")
+        finally:
+            opened.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What the command line does to the database itself."""
+
+    database: Database
+    service: Service
+    base_url: str
+
+    def parties(self) -> list[Party]:
+        """The directory."""
+        with self.database.read() as connection:
+            return parties.listed(connection)
+
+    def party(self, key: str) -> Party | None:
+        """One entry of the directory."""
+        with self.database.read() as connection:
+            return parties.show(connection, key)
+
+    def enter(self, entered: Sequence[Party]) -> int:
+        """Enter or change parties, all or none; how many were new or changed."""
+        now = datetime.now(UTC)
+        with self.database.write() as connection:
+            return sum(
+                parties.upsert(connection, self.database.keys, party, organization(party), now)
+                for party in entered
+            )
+
+    def rebuild(self) -> int:
+        """Make all state again from the events; how much was not as it should be."""
+        return rebuild(self.database, self.base_url, datetime.now(UTC))
+
+    def parked(self, *, everything: bool) -> list[shelf.Parked]:
+        """Parked messages, open ones only or all."""
+        with self.database.read() as connection:
+            return shelf.listed(connection, None if everything else shelf.State.OPEN)
+
+    def parked_one(self, id_: str) -> shelf.Parked | None:
+        """One parked message."""
+        with self.database.read() as connection:
+            return shelf.show(connection, id_)
+
+    def parked_source(self, id_: str) -> bytes | None:
+        """Its bytes."""
+        with self.database.read() as connection:
+            return shelf.source(connection, id_)
+
+    def retry(self, id_: str) -> Answer | None:
+        """Take a parked message in again; ``None`` when no open one has the id."""
+        return self.service.retry(id_)
+
+    def drop(self, id_: str, reason: str) -> bool:
+        """Give a parked message up; false when no open one has the id."""
+        with self.database.write() as connection:
+            return shelf.close(connection, id_, shelf.State.DROPPED, reason)

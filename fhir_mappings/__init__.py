@@ -1,0 +1,1 @@
+"""FHIR R4 to and from the rules' own types; pure. The only importer of ``fhir.resources``."""

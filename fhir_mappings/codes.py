@@ -1,0 +1,67 @@
+"""Every system and URL of the wire format, once."""
+
+from typing import Final
+
+# --- Carepath's own
+CAREPATH: Final = "https://carepath.example/fhir"
+PATHWAY_EVENT: Final = f"{CAREPATH}/CodeSystem/pathway-event"
+PATHWAY_ACTIVITY: Final = f"{CAREPATH}/CodeSystem/pathway-activity"
+TIMELINE_MARK: Final = f"{CAREPATH}/CodeSystem/timeline-mark"
+STAY_KIND: Final = f"{CAREPATH}/CodeSystem/stay-kind"
+TASK_DETAIL: Final = f"{CAREPATH}/CodeSystem/task-detail"
+PARTY_FUNCTION: Final = f"{CAREPATH}/CodeSystem/party-function"
+DESTINATION_USE: Final = f"{CAREPATH}/StructureDefinition/destination-use"
+MUNICIPAL_NEED: Final = f"{CAREPATH}/StructureDefinition/municipal-need"
+REPORT_WANTED: Final = f"{CAREPATH}/StructureDefinition/report-wanted"
+URBAN_DISTRICT: Final = f"{CAREPATH}/StructureDefinition/urban-district"
+SETTLED_WITH: Final = f"{CAREPATH}/StructureDefinition/settled-with"
+READ_BY_PERSON: Final = f"{CAREPATH}/StructureDefinition/read-by-person"
+BROKER_NAME: Final = "carepath"
+
+# --- MedCom in Denmark
+_MEDCOM: Final = "http://medcomfhir.dk/ig/terminology/CodeSystem"
+MEDCOM_EVENT: Final = f"{_MEDCOM}/medcom-messaging-eventCodes"
+MEDCOM_ACTIVITY: Final = f"{_MEDCOM}/medcom-messaging-activityCodes"
+MEDCOM_DESTINATION_USE_CODES: Final = f"{_MEDCOM}/medcom-messaging-destinationUse"
+MEDCOM_DESTINATION_USE: Final = (
+    "http://medcomfhir.dk/ig/messaging/StructureDefinition/medcom-messaging-destinationUseExtension"
+)
+# "notifiation" is how the standard spells it (dk-medcom-hospitalnotification 3.0.2).
+MEDCOM_LEAVE_PERIOD: Final = (
+    "http://medcomfhir.dk/ig/hospitalnotification/StructureDefinition/"
+    "medcom-hospitalnotifiation-leave-period-extension"
+)
+
+# --- Da Vinci Alerts in the USA
+DAVINCI_EVENT: Final = "http://hl7.org/fhir/us/davinci-alerts/CodeSystem/notification-event"
+
+# --- Norwegian identifiers
+FNR: Final = "urn:oid:2.16.578.1.12.4.1.4.1"
+FNR_ALIAS: Final = "http://hl7.no/fhir/NamingSystem/FNR"
+DNR: Final = "urn:oid:2.16.578.1.12.4.1.4.2"
+FHN: Final = "urn:oid:2.16.578.1.12.4.1.4.3"  # felles hjelpenummer
+HPR: Final = "urn:oid:2.16.578.1.12.4.1.4.4"
+DUF: Final = "urn:oid:2.16.578.1.12.4.1.4.5"
+ORGANISATION_NUMBER: Final = "urn:oid:2.16.578.1.12.4.1.4.101"  # Enhetsregisteret
+RESH: Final = "urn:oid:2.16.578.1.12.4.1.4.102"
+HER_ID: Final = "urn:oid:2.16.578.1.12.4.1.2"
+HER_ID_ALIAS: Final = "http://nhn.no/fhir/NamingSystem/her-id"
+MUNICIPALITY: Final = (
+    "https://register.geonorge.no/subregister/sosi-kodelister/kartverket/kommunenummer-alle"
+)
+MUNICIPALITY_ALIAS: Final = "urn:oid:2.16.578.1.12.4.1.1.3402"
+DISTRICT: Final = "urn:oid:2.16.578.1.12.4.1.1.3403"  # bydel
+MUNICIPALITY_CODE: Final = "http://hl7.no/fhir/StructureDefinition/no-basis-municipalitycode"
+
+# --- identifiers from elsewhere
+CPR: Final = "urn:oid:1.2.208.176.1.2"
+SOR: Final = "urn:oid:1.2.208.176.1.1"
+GLN: Final = "https://www.gs1.org/gln"
+URI: Final = "urn:ietf:rfc:3986"  # Identifier.system of a value that is itself a URI
+
+# --- HL7's terminology
+ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # Encounter.class
+ACT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+TEST: Final = "HTEST"
+DATA_ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+XHTML: Final = "http://www.w3.org/1999/xhtml"

@@ -1,0 +1,152 @@
+"""Our own profile in: docs/profile.md."""
+
+from typing import Any, Final
+
+from fhir_mappings import keys as of
+from fhir_mappings.bundle import JSON, Resources, identifier, identifiers
+from fhir_mappings.codes import PATHWAY_ACTIVITY
+from fhir_mappings.dialects import common
+from fhir_mappings.dialects.common import Draft
+from fhir_mappings.elements import REFERENCES, Place, read_fields
+from fhir_mappings.options import Options
+from fhir_mappings.profile import SHAPES, build, relative
+from pathways.events import RULES, Activity, EventCode, Family, StayFacts
+from pathways.messages import Key, KeyRank, Message
+from pathways.parties import Identifier
+from pathways.refusals import Reason, Refusal, refuse
+
+_CODES: Final = {str(code): code for code in EventCode}
+
+
+def message(parts: Resources, options: Options, source: bytes) -> Message | Refusal:
+    """A Bundle in our own profile as a message."""
+    code = _CODES.get(parts.header["eventCoding"].get("code", ""))
+    if code is None:
+        where = parts.where(parts.header, "eventCoding")
+        return refuse(Reason.UNKNOWN_EVENT, "code-invalid", "The event code is not known.", where)
+    provenance = common.provenance(parts)
+    draft = common.begin(
+        parts,
+        options,
+        format="carepath",
+        code=code,
+        activity=common.activity(parts, provenance, PATHWAY_ACTIVITY, Activity),
+        target=common.target(parts, provenance),
+        cast=_cast(parts, code) | ({"Provenance": provenance} if provenance else {}),
+    )
+    told = _facts(draft)
+    return common.finish(draft, build(code, told), _keys(draft, told), source)
+
+
+# --- which resources play a part
+
+
+def _cast(parts: Resources, code: EventCode) -> dict[str, JSON]:
+    """The resources that the event is about, by type: those in focus, those they refer to, or the only one."""
+    focus = list(parts.resolve_all(parts.header.get("focus"), parts.header))
+    known = [*focus, *_referred(parts, focus)]
+    rule = RULES[code]
+    wanted = dict.fromkeys((*SHAPES[code], *rule.focus, *_COMPANIONS.get(rule.family, ())))
+    found = {kind: one for kind in wanted if (one := _one(parts, kind, known))}
+    patient = common.the_patient(parts, needed=code is not EventCode.ACKNOWLEDGEMENT)
+    if patient:
+        found["Patient"] = patient
+    if code is not EventCode.ACKNOWLEDGEMENT and not any(kind in found for kind in rule.focus):
+        text = f"The message has no {' or '.join(rule.focus)}."
+        parts.fault("required", text, parts.header, "focus")
+    return found
+
+
+_COMPANIONS: Final = {Family.STAY: ("Encounter",)}  # a report tells its stay by it
+_MANY: Final = frozenset(("RelatedPerson", "Patient", "MessageHeader"))
+
+
+def _one(parts: Resources, kind: str, known: list[JSON]) -> JSON | None:
+    candidates = [one for one in known if one["resourceType"] == kind] or parts.of(kind)
+    if kind not in _MANY:
+        for other in candidates[1:]:
+            if other is not candidates[0]:
+                text = f"Two {kind} resources: MessageHeader.focus has to name one."
+                parts.fault("invariant", text, other)
+    return candidates[0] if candidates else None
+
+
+def _referred(parts: Resources, focus: list[JSON]) -> list[JSON]:
+    links = ((one, one.get(name)) for one in focus for name in ("focus", "encounter"))
+    return [
+        found
+        for holder, reference in links
+        if isinstance(reference, dict) and (found := parts.resolve(reference, holder))
+    ]
+
+
+# --- what they say
+
+
+def _facts(draft: Draft) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for kind, fields in SHAPES[draft.code].items():
+        if resource := draft.cast.get(kind):
+            told |= read_fields(draft.reading, fields, resource)
+    if draft.code is EventCode.RELATIVE_REGISTERED:
+        people = (relative(resource) for resource in draft.parts.of("RelatedPerson"))
+        told["relatives"] = tuple(one for one in people if one) or None
+    return told
+
+
+# --- what brings them together
+
+
+def _keys(draft: Draft, told: dict[str, Any]) -> set[Key]:
+    family = RULES[draft.code].family
+    if family in (Family.STAY, Family.EMERGENCY):
+        return _stay_keys(draft, told)
+    if family in (Family.REFERRAL, Family.CHOICE):
+        based = _named(draft, "ServiceRequest", "basedOn")
+        ids = {*_told(told), *based, *_logical(draft, "Task", "focus")}
+        return of.keys(KeyRank.REFERRAL, ids, draft.sender)
+    if family is Family.INQUIRY:
+        ids = {*_told(told), *_named(draft, "Communication", "inResponseTo")}
+        return of.keys(KeyRank.CONVERSATION, ids, draft.sender)
+    return set()
+
+
+def _stay_keys(draft: Draft, told: dict[str, Any]) -> set[Key]:
+    encounter = draft.cast.get("Encounter", {})
+    ids = {
+        *identifiers(encounter.get("identifier")),
+        *_logical(draft, "Task", "focus"),
+        *_logical(draft, "Task", "encounter"),
+        *_logical(draft, "Composition", "encounter"),
+    }
+    named = of.stay(ids, _named(draft, "Encounter", "episodeOfCare"), draft.sender)
+    return named or of.start(_begins(draft, told), draft.sender, draft.reading.zone)
+
+
+def _begins(draft: Draft, told: dict[str, Any]) -> Any:
+    if RULES[draft.code].facts is StayFacts:
+        return told.get("begins")
+    encounter = draft.cast.get("Encounter")
+    begins = SHAPES[EventCode.ADMISSION]["Encounter"]
+    return read_fields(draft.reading, begins, encounter).get("begins") if encounter else None
+
+
+def _told(told: dict[str, Any]) -> tuple[Identifier, ...]:
+    return told.get("identifiers") or ()
+
+
+def _logical(draft: Draft, kind: str, name: str) -> tuple[Identifier, ...]:
+    """The identifier inside a Reference."""
+    reference = draft.cast.get(kind, {}).get(name) or {}
+    found = identifier(reference.get("identifier"))
+    return (found,) if found else ()
+
+
+def _named(draft: Draft, kind: str, name: str) -> tuple[Identifier, ...]:
+    """The identifiers that a list of References names, inside them or in what they refer to."""
+    resource = draft.cast.get(kind, {})
+    references = resource.get(name) or []
+    found: tuple[Identifier, ...] | None = REFERENCES.read(
+        draft.reading, references, Place(resource, name)
+    )
+    return found or ()

@@ -1,0 +1,63 @@
+"""Da Vinci Alerts / Unsolicited Notifications (USA) in: hl7.org/fhir/us/davinci-alerts.
+
+There is no Provenance: every message is new, written when the Bundle was stamped. The stay is known by
+``Encounter.identifier``; all patient identifiers (MR, SSN) are accepted as such.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from fhir_mappings import keys as of
+from fhir_mappings.bundle import JSON, Resources
+from fhir_mappings.dialects import common
+from fhir_mappings.elements import read_fields
+from fhir_mappings.options import Options
+from fhir_mappings.profile import SHAPES
+from pathways.events import Activity, EventCode, StayFacts
+from pathways.messages import Message
+from pathways.refusals import Reason, Refusal, refuse
+
+EVENTS: Final[Mapping[str, EventCode]] = {
+    "notification-admit": EventCode.ADMISSION,
+    "notification-discharge": EventCode.DISCHARGE,
+    "notification-transfer": EventCode.TRANSFER,
+}
+
+
+def message(parts: Resources, options: Options, source: bytes) -> Message | Refusal:
+    """An admit, discharge or transfer notification as a message."""
+    code = EVENTS.get(parts.header["eventCoding"].get("code", ""))
+    if code is None:
+        where = parts.where(parts.header, "eventCoding")
+        return refuse(Reason.UNKNOWN_EVENT, "code-invalid", "The event code is not known.", where)
+    found = {"Patient": common.the_patient(parts), "Encounter": _encounter(parts)}
+    draft = common.begin(
+        parts,
+        options,
+        format="davinci",
+        code=code,
+        activity=Activity.NEW,
+        target=None,
+        cast={kind: resource for kind, resource in found.items() if resource},
+    )
+    facts = _facts(draft)
+    keys = of.stay(facts.identifiers or (), facts.episodes or (), draft.sender)
+    keys = keys or of.start(facts.begins, draft.sender, options.zone)
+    return common.finish(draft, facts, keys, source)
+
+
+def _encounter(parts: Resources) -> JSON | None:
+    found = parts.resolve_all(parts.header.get("focus"), parts.header)
+    one = next((resource for resource in found if resource["resourceType"] == "Encounter"), None)
+    if one is None:
+        parts.fault("required", "The message has no Encounter in focus.", parts.header, "focus")
+    return one
+
+
+def _facts(draft: common.Draft) -> StayFacts:
+    """What the Encounter says. An end is no end while the stay goes on: senders fill it in beforehand."""
+    encounter = draft.cast.get("Encounter", {})
+    fields = SHAPES[EventCode.ADMISSION]["Encounter"]
+    facts = StayFacts(**read_fields(draft.reading, fields, encounter))
+    return facts if draft.code is EventCode.DISCHARGE else replace(facts, ends=None)

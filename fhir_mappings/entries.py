@@ -1,0 +1,64 @@
+"""Timeline entries as FHIR: one Provenance each (design, *Fixed names*, ``$timeline``)."""
+
+from html import escape
+from typing import Final
+
+from fhir_mappings.bundle import JSON
+from fhir_mappings.codes import PATHWAY_EVENT, TIMELINE_MARK, XHTML
+from fhir_mappings.html import to_div
+from fhir_mappings.options import OSLO
+from fhir_mappings.resources import focus
+from fhir_mappings.times import instant_text, moment_text
+from pathways.events import Activity
+from pathways.timeline import Entry
+
+_ROLES: Final = {Activity.REVISE: "revision", Activity.CANCEL: "removal"}
+
+
+def provenance(entry: Entry, text: str, base_url: str) -> JSON:
+    """An entry as a Provenance. ``text`` is its sentence, plain; struck through when another replaced it.
+
+    The first ``entity`` is the message itself, the second the message it corrects, forwards or answers.
+    """
+    return {
+        "resourceType": "Provenance",
+        "id": entry.id,
+        "meta": _meta(entry),
+        "text": {"status": "generated", "div": _div(entry, text)},
+        "target": [{"reference": f"{base_url}/{focus(entry.family, entry.thread, entry.patient)}"}],
+        "occurredDateTime": moment_text(entry.happened, OSLO),
+        "recorded": instant_text(entry.written),
+        "activity": {"coding": [{"system": PATHWAY_EVENT, "code": str(entry.code)}]},
+        "agent": _agents(entry, base_url),
+        "entity": _entities(entry),
+    }
+
+
+def _meta(entry: Entry) -> JSON:
+    tags = [{"system": TIMELINE_MARK, "code": str(mark)} for mark in sorted(entry.marks)]
+    return {"lastUpdated": instant_text(entry.received), **({"tag": tags} if tags else {})}
+
+
+def _div(entry: Entry, text: str) -> str:
+    if entry.replaced_by is None:
+        return to_div(text)
+    style = "text-decoration: line-through"  # FHIR's xhtml has no del
+    return f'<div xmlns="{XHTML}"><span style="{style}">{escape(text, quote=False)}</span></div>'
+
+
+def _agents(entry: Entry, base_url: str) -> list[JSON]:
+    """The sender, and the person who wrote on its behalf."""
+    sender = {"reference": f"{base_url}/Organization/{entry.sender}", "display": entry.sender_name}
+    if entry.author.name is None:
+        return [{"who": sender}]
+    return [{"who": sender}, {"who": {"display": entry.author.name}, "onBehalfOf": sender}]
+
+
+def _entities(entry: Entry) -> list[JSON]:
+    told = [("source", entry.message_id)]
+    if entry.target is not None:
+        told.append((_ROLES.get(entry.activity, "derivation"), entry.target))
+    return [
+        {"role": role, "what": {"type": "MessageHeader", "identifier": {"value": id_}}}
+        for role, id_ in told
+    ]

@@ -1,0 +1,61 @@
+"""The senders' own ids as keys that bring messages about one matter together (``pathways.threads``).
+
+Text of a key: ``system|value``; a ``urn:`` stands for itself; ``|value|sender`` where the sender gave no system.
+"""
+
+from collections.abc import Iterable
+from datetime import tzinfo
+
+from fhir_mappings.codes import ORGANISATION_NUMBER, URI
+from fhir_mappings.times import moment_text
+from pathways.messages import Key, KeyRank
+from pathways.moments import Moment
+from pathways.parties import Identifier, PartyRef
+
+
+def scope(sender: PartyRef) -> str:
+    """What tells one sender's local ids from another's: organisation number, else any id, address or name."""
+    ids = sorted(
+        sender.identifiers,
+        key=lambda one: (one.system != ORGANISATION_NUMBER, one.system, one.value),
+    )
+    return f"{ids[0].system}|{ids[0].value}" if ids else sender.endpoint or sender.name or ""
+
+
+def key(rank: KeyRank, one: Identifier, sender: PartyRef) -> Key:
+    """The key of an identifier that ``sender`` used."""
+    if one.system in ("", URI) and one.value.startswith("urn:"):
+        return Key(rank, one.value)
+    if one.system:
+        return Key(rank, f"{one.system}|{one.value}")
+    return Key(rank, f"|{one.value}|{scope(sender)}")
+
+
+def identifier_of(one: Key, sender: PartyRef) -> Identifier:
+    """An identifier that gives this key again when ``sender`` uses it."""
+    if one.value.startswith("|"):
+        return Identifier("", one.value[1:].removesuffix(f"|{scope(sender)}"))
+    system, bar, value = one.value.partition("|")
+    return Identifier(system, value) if bar else Identifier("", system)
+
+
+def keys(rank: KeyRank, found: Iterable[Identifier], sender: PartyRef) -> set[Key]:
+    """The keys of several identifiers."""
+    return {key(rank, one, sender) for one in found}
+
+
+def stay(ids: Iterable[Identifier], episodes: Iterable[Identifier], sender: PartyRef) -> set[Key]:
+    """The keys of a stay that carries ids."""
+    return keys(KeyRank.EPISODE, episodes, sender) | keys(KeyRank.STAY, ids, sender)
+
+
+def start(begins: Moment | None, sender: PartyRef, zone: tzinfo) -> set[Key]:
+    """The key of a stay that carries no id at all: its sender and when it began."""
+    if begins is None:
+        return set()
+    return {Key(KeyRank.START, f"{scope(sender)}|{moment_text(begins, zone)}")}
+
+
+def begin_of(one: Key) -> str:
+    """The FHIR dateTime in a START key."""
+    return one.value.rpartition("|")[2]

@@ -1,0 +1,133 @@
+"""A Bundle of Organizations as entries of the directory: what ``carepath org import`` reads.
+
+============================== ===========================================================================
+Party                          Organization
+============================== ===========================================================================
+key                            ``id`` if it is a slug, else its organisation number
+name, identifiers              ``name``, ``identifier`` (canonical system URIs, check digits)
+neutral_name                   ``alias[0]``
+kind, function                 ``type[].coding[]`` of ``party-kind`` and ``party-function``
+parent                         ``partOf``: an Organization of the Bundle (``fullUrl`` or ``Organization/id``), or an id
+municipality                   ``address[]`` with the extension no-basis-municipalitycode on ``_district``
+phone                          the first ``telecom`` of system phone
+============================== ===========================================================================
+
+Organizations with ``active: false`` are left out. hl7.org/fhir/R4/organization.html
+"""
+
+import re
+from typing import Any, Final
+
+from fhir.resources.R4B.bundle import Bundle
+from pydantic import ValidationError
+
+from fhir_mappings.bundle import JSON, Resources, identifiers, last_segment
+from fhir_mappings.codes import CAREPATH, MUNICIPALITY_CODE, ORGANISATION_NUMBER, PARTY_FUNCTION
+from fhir_mappings.identifiers import canonical, check_organisation
+from fhir_mappings.parties import telecom
+from fhir_mappings.reading import parse
+from pathways.parties import Function, Identifier, Kind, Party
+from pathways.refusals import Issue, Reason, Refusal
+
+PARTY_KIND: Final = f"{CAREPATH}/CodeSystem/party-kind"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+
+
+def read(source: bytes) -> list[Party] | Refusal:
+    """The directory entries of a FHIR Bundle in JSON, or everything that is wrong with it."""
+    bundle = parse(source)
+    if isinstance(bundle, Refusal):
+        return bundle
+    if issues := _faults(bundle):
+        return Refusal(Reason.INVALID, issues)
+    parts = Resources(bundle)
+    found = [one for one in parts.of("Organization") if one.get("active") is not False]
+    if not found:
+        parts.fault("required", "the Bundle has no active Organization", bundle, "entry")
+    parties = [_party(parts, one) for one in found]
+    return parts.refusal() or parties
+
+
+def _faults(bundle: JSON) -> tuple[Issue, ...]:
+    """What the R4B models say; never quoting a value."""
+    try:
+        Bundle.model_validate(bundle)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        return tuple(
+            Issue("structure", detail["type"], _where(detail["loc"])) for detail in details
+        )
+    return ()
+
+
+def _where(location: tuple[str | int, ...]) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return "Bundle" + "".join(steps)
+
+
+def _party(parts: Resources, resource: JSON) -> Party:
+    """One Organization; faults are noted in ``parts``."""
+    listed = resource.get("identifier", [])
+    if wrong := check_organisation(listed, "Organization"):
+        parts.fault(wrong.code, wrong.text, resource, "identifier")
+    if not resource.get("name"):
+        parts.fault("required", "an entry of the directory needs a name", resource, "name")
+    return Party(
+        key=_key(parts, resource) or "",
+        name=resource.get("name", ""),
+        identifiers=tuple(Identifier(canonical(i.system), i.value) for i in identifiers(listed)),
+        neutral_name=next(iter(resource.get("alias", ())), None),
+        kind=Kind(_code(parts, resource, PARTY_KIND, [*Kind]) or Kind.OTHER),
+        function=_function(parts, resource),
+        parent=_parent(parts, resource),
+        municipality=_municipality(resource),
+        phone=telecom(resource, "phone"),
+    )
+
+
+def _key(parts: Resources, resource: JSON) -> str | None:
+    own = resource.get("id", "")
+    numbers = [
+        i.value for i in identifiers(resource.get("identifier")) if i.system == ORGANISATION_NUMBER
+    ]
+    if _SLUG.fullmatch(own):
+        return str(own)
+    if not numbers:
+        text = "needs an id in lower case, or an organisation number"
+        parts.fault("required", text, resource, "id")
+    return numbers[0] if numbers else None
+
+
+def _function(parts: Resources, resource: JSON) -> Function | None:
+    code = _code(parts, resource, PARTY_FUNCTION, [*Function])
+    return Function(code) if code else None
+
+
+def _code(parts: Resources, resource: JSON, system: str, allowed: list[Any]) -> str | None:
+    """The code of one of our systems among the types."""
+    for concept in resource.get("type", ()):
+        for coding in concept.get("coding", ()):
+            if coding.get("system") != system:
+                continue
+            if coding.get("code") in allowed:
+                return str(coding["code"])
+            parts.fault("code-invalid", f"not a code of {system}", resource, "type")
+    return None
+
+
+def _parent(parts: Resources, resource: JSON) -> str | None:
+    reference = resource.get("partOf")
+    if not reference:
+        return None
+    if found := parts.resolve(reference, resource):
+        return _key(parts, found)
+    return last_segment(reference["reference"]) if "reference" in reference else None
+
+
+def _municipality(resource: JSON) -> str | None:
+    for address in resource.get("address", ()):
+        for extension in address.get("_district", {}).get("extension", ()):
+            if extension.get("url") == MUNICIPALITY_CODE:
+                code = extension.get("valueCoding", {}).get("code")
+                return str(code) if code else None
+    return None

@@ -1,0 +1,192 @@
+"""Our own profile's elements: which fact stands where, per event (docs/profile.md, *Events*)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fhir_mappings.bundle import JSON
+from fhir_mappings.codes import (
+    MUNICIPAL_NEED,
+    PARTY_FUNCTION,
+    READ_BY_PERSON,
+    REPORT_WANTED,
+    SETTLED_WITH,
+    STAY_KIND,
+    TASK_DETAIL,
+)
+from fhir_mappings.elements import (
+    ATTACHMENT,
+    IDENTIFIER,
+    IDENTIFIERS,
+    LINKS,
+    MOMENT,
+    NARRATIVE,
+    PARTY,
+    PAYLOAD,
+    REFERENCES,
+    At,
+    Extension,
+    Field,
+    Municipality,
+    Shape,
+    coded,
+    concepts,
+    flag,
+)
+from fhir_mappings.parties import human_name, telecom
+from fhir_mappings.slots import Coded, Either, Input
+from pathways.events import RULES, EventCode, Facts, Family, Need, Relative, ReportFacts, StayKind
+
+
+def _detail(code: str, *names: str) -> Input:
+    return Input(TASK_DETAIL, code, names)
+
+
+_STAY: Final[Shape] = {
+    "Encounter": (
+        Field("encounter_class", At("class", "code")),
+        Field("stay_kind", Coded("type", STAY_KIND, many=True), coded(StayKind)),
+        Field("municipal_need", Extension(MUNICIPAL_NEED, "valueCode"), coded(Need)),
+        Field("report_wanted", Extension(REPORT_WANTED, "valueBoolean")),
+        Field("begins", At("period", "start"), MOMENT),
+        Field("ends", At("period", "end"), MOMENT),
+        Field("provider", At("serviceProvider"), PARTY),
+        Field("ward", At("location", 0, "location", "display")),
+        Field("disposition", At("hospitalization", "dischargeDisposition", "text")),
+        Field("identifiers", At("identifier"), IDENTIFIERS),
+        Field("episodes", At("episodeOfCare"), REFERENCES),
+    ),
+    "Task": (
+        Field("expected_ready", _detail("expected-ready", "valueDateTime", "valueDate"), MOMENT),
+        Field("departs", _detail("departure", "valueDateTime", "valueDate"), MOMENT),
+        Field("transport", _detail("transport", "valueString")),
+        Field("medicines_days", _detail("medicines-days", "valuePositiveInt")),
+        Field("equipment", _detail("equipment", "valueString")),
+        Field("key", _detail("key", "valueString")),
+        Field(
+            "can_receive",
+            Coded("businessStatus", TASK_DETAIL),
+            flag("can-receive", "cannot-receive"),
+        ),
+        Field("receive_from", At("executionPeriod", "start"), MOMENT),
+        Field("note", At("note", 0, "text")),
+    ),
+    "Patient": (Field("deceased", At("deceasedDateTime"), MOMENT),),
+}
+_REPORT: Final[Shape] = {
+    "DocumentReference": (
+        Field("title", Either(At("description"), At("type", "text"))),
+        Field("text", At("content", 0, "attachment"), ATTACHMENT),
+        Field("identifiers", At("identifier"), IDENTIFIERS),
+    ),
+    "Composition": (
+        Field("title", At("title")),
+        Field("text", At("section"), NARRATIVE),
+        Field("identifiers", At("identifier"), IDENTIFIER),
+    ),
+}
+_REFERRAL: Final[Shape] = {
+    "ServiceRequest": (
+        Field("title", At("code", "text")),
+        Field("priority", At("priority")),
+        Field("reason", At("reasonCode", 0, "text")),
+        Field("requester", At("requester"), PARTY),
+        Field("performer", At("performer", 0), PARTY),
+        Field("scheduled", At("occurrenceDateTime"), MOMENT),
+        Field("identifiers", At("identifier"), IDENTIFIERS),
+        Field("note", At("note", 0, "text")),
+    ),
+    "Task": (
+        Field("reason_code", At("statusReason", "coding", 0, "code")),
+        Field("proposed", _detail("proposed-performer", "valueReference"), PARTY),
+    ),
+}
+_INQUIRY: Final[Shape] = {
+    "Communication": (
+        Field("topic", Either(At("topic", "text"), At("topic", "coding", 0, "code"))),
+        Field("text", At("payload"), PAYLOAD),
+        Field("owner", At("recipient", 0), PARTY),
+        Field("settled_with", Extension(SETTLED_WITH, "valueString")),
+        Field("identifiers", At("identifier"), IDENTIFIERS),
+    ),
+}
+_OF_FAMILY: Final[Mapping[Family, Shape]] = {
+    Family.STAY: _STAY,
+    Family.EMERGENCY: _STAY,
+    Family.REFERRAL: _REFERRAL,
+    Family.CHOICE: _REFERRAL,
+    Family.INQUIRY: _INQUIRY,
+}
+_OF_EVENT: Final[Mapping[EventCode, Shape]] = {
+    EventCode.PERSON_SHEET: {
+        "Composition": (
+            Field("sheet_title", At("title")),
+            Field("sheet", At("section"), NARRATIVE),
+        )
+    },
+    EventCode.SERVICE_OVERVIEW: {
+        "Composition": (
+            Field("services", At("event", 0, "code"), concepts(PARTY_FUNCTION)),
+            Field("overview", At("section"), NARRATIVE),
+        )
+    },
+    EventCode.RELATIVE_REGISTERED: {},  # one resource per relative: ``relative`` below
+    EventCode.MUNICIPALITY_CHANGED: {
+        "Patient": (
+            Field("home_municipality", Municipality("home")),
+            Field("stay_municipality", Municipality("temp")),
+        )
+    },
+    EventCode.IDENTITY_LINKED: {"Patient": (Field("linked", At("link"), LINKS),)},
+    EventCode.IDENTITY_UNLINKED: {"Patient": (Field("unlinked", At("link"), LINKS),)},
+    EventCode.ACKNOWLEDGEMENT: {
+        "MessageHeader": (
+            Field("about", At("response", "identifier")),
+            Field("response", At("response", "code")),
+            Field("read_by_person", Extension(READ_BY_PERSON, "valueBoolean")),
+        ),
+        "OperationOutcome": (
+            Field("note", Either(At("issue", 0, "details", "text"), At("issue", 0, "diagnostics"))),
+        ),
+    },
+    EventCode.MISADDRESSED: {
+        "Task": (
+            Field("about", At("focus", "identifier", "value")),
+            Field("note", At("note", 0, "text")),
+        )
+    },
+}
+
+
+def _shape(code: EventCode) -> Shape:
+    rule = RULES[code]
+    if rule.facts is ReportFacts:
+        return _REPORT
+    return _OF_EVENT[code] if code in _OF_EVENT else _OF_FAMILY[rule.family]
+
+
+SHAPES: Final[Mapping[EventCode, Shape]] = {code: _shape(code) for code in EventCode}
+"""Which facts stand in which resource, for every event."""
+
+
+def relative(resource: JSON) -> Relative | None:
+    """A RelatedPerson that has a name."""
+    name = human_name(resource)
+    if name is None:
+        return None
+    text = At("relationship", 0, "text").find(resource)
+    return Relative(name, text[0] if text else None, telecom(resource, "phone"))
+
+
+def related_person(one: Relative) -> JSON:
+    """A relative as the elements of a RelatedPerson."""
+    elements: JSON = {"name": [{"text": one.name}]}
+    if one.relationship is not None:
+        elements["relationship"] = [{"text": one.relationship}]
+    if one.phone is not None:
+        elements["telecom"] = [{"system": "phone", "value": one.phone}]
+    return elements
+
+
+def build(code: EventCode, told: Mapping[str, Any]) -> Facts:
+    """The facts of an event from what its resources told."""
+    return RULES[code].facts(**told)

@@ -1,0 +1,98 @@
+"""The response message to a message: hl7.org/fhir/R4/messaging.html, *Response*.
+
+It bears the event of the request in the request's own code system; MedCom's standards have one for receipts.
+``response.identifier`` is the request's MessageHeader.id.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from fhir_mappings.bundle import JSON
+from fhir_mappings.codes import BROKER_NAME, DAVINCI_EVENT, MEDCOM_EVENT, PATHWAY_EVENT, URI
+from fhir_mappings.dialects.davinci import EVENTS
+from fhir_mappings.elements import as_identifier
+from fhir_mappings.outcome import outcome
+from fhir_mappings.times import instant_text
+from pathways.events import EventCode
+from pathways.messages import Message, stable_id
+from pathways.parties import PartyRef
+from pathways.refusals import Issue
+
+_DAVINCI: Final[Mapping[EventCode, str]] = {code: name for name, code in EVENTS.items()}
+
+
+def receipt(
+    message: Message,
+    *,
+    id: str,  # noqa: A002 — FHIR's name
+    code: str,
+    issues: Sequence[Issue],
+    at: datetime,
+    base_url: str,
+) -> JSON:
+    """The receipt for ``message``: ``code`` is ok, transient-error or fatal-error.
+
+    ``id`` is the receipt's MessageHeader.id, a UUID; all other ids follow from it. ``base_url`` is the
+    broker's FHIR address.
+    """
+    response: JSON = {"identifier": message.id, "code": code}
+    told: list[JSON] = []
+    if issues:
+        details = stable_id(id, "outcome")
+        response["details"] = _reference(details)
+        told.append(_entry(outcome(issues, id=details)))
+    broker, sender = stable_id(id, "broker"), stable_id(id, "sender")
+    header: JSON = {
+        "resourceType": "MessageHeader",
+        "id": id,
+        "eventCoding": _event(message),
+        "destination": [
+            {
+                "endpoint": message.sender.endpoint or base_url,
+                "receiver": _reference(sender),
+            }
+        ],
+        "sender": _reference(broker),
+        "source": {"name": BROKER_NAME, "endpoint": base_url},
+        "response": response,
+    }
+    parties = (_organization(broker, _broker(base_url)), _organization(sender, message.sender))
+    return {
+        "resourceType": "Bundle",
+        "id": stable_id(id, "bundle"),
+        "type": "message",
+        "timestamp": instant_text(at),
+        "entry": [_entry(header), *told, *(_entry(party) for party in parties)],
+    }
+
+
+def _event(message: Message) -> JSON:
+    if message.format == "medcom":
+        return {"system": MEDCOM_EVENT, "code": "acknowledgement-message"}
+    if message.format == "davinci":
+        return {"system": DAVINCI_EVENT, "code": _DAVINCI[message.code]}
+    return {"system": PATHWAY_EVENT, "code": str(message.code)}
+
+
+def _entry(resource: JSON) -> JSON:
+    return {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource}
+
+
+def _reference(id_: str) -> JSON:
+    return {"reference": f"urn:uuid:{id_}"}
+
+
+def _broker(base_url: str) -> JSON:
+    return {
+        "identifier": [{"system": URI, "value": base_url}],
+        "name": BROKER_NAME.capitalize(),
+    }
+
+
+def _organization(id_: str, said: JSON | PartyRef) -> JSON:
+    """An Organization, which needs an identifier or a name (org-1)."""
+    if isinstance(said, PartyRef):
+        named = {"name": said.name} if said.name else {}
+        said = {"identifier": [as_identifier(one) for one in said.known_by], **named}
+    return {"resourceType": "Organization", "id": id_, **said}

@@ -1,0 +1,237 @@
+"""The handover summary, and what else the broker itself tells a receiver.
+
+A newcomer to a pathway gets contacts, open matters, the person sheet and the *titles* of reports (design,
+*Messages*). The same content stands in a document Bundle (``$summary``) and in a message (for feeds). What
+nobody told gives no line, and a section without lines is left out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from fhir_mappings import resources
+from fhir_mappings.bundle import JSON
+from fhir_mappings.codes import BROKER_NAME, PATHWAY_EVENT, URI
+from fhir_mappings.html import to_div
+from fhir_mappings.options import OSLO
+from fhir_mappings.outbound import write
+from fhir_mappings.times import instant_text
+from fhir_mappings.words import DATES, WORDS
+from pathways.events import (
+    EventCode,
+    InquiryFacts,
+    ReceiptFacts,
+    ReferralFacts,
+    ReportFacts,
+    StayFacts,
+)
+from pathways.messages import Author, Destination, Message, Patient, Record, stable_id
+from pathways.moments import Moment
+from pathways.parties import Directory, Identifier, Party, PartyRef
+from pathways.pathway import Header, Thread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """What is handed over: the patient's header, open threads and reports (newest first), and who is who."""
+
+    patient: str
+    identifiers: Sequence[Identifier]
+    header: Header
+    threads: Sequence[Thread]
+    reports: Sequence[Record]
+    directory: Directory
+
+    def party(self, key: str | None) -> str | None:
+        """The name of a party."""
+        known = self.directory.parties.get(key or "")
+        return known.name if known else key
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """A message of the broker's own."""
+
+    id: str
+    receiver: Party
+    at: datetime
+    base_url: str
+
+    def around(
+        self, code: EventCode, facts: ReportFacts | ReceiptFacts, patient: Patient | None
+    ) -> JSON:
+        """The message Bundle in our own profile."""
+        broker = PartyRef((Identifier(URI, self.base_url),), BROKER_NAME.capitalize())
+        told = Message(
+            id=self.id,
+            format="carepath",
+            envelope=self.id,
+            content=b"",
+            code=code,
+            sender=broker,
+            happened=Moment(self.at),
+            written=self.at,
+            destinations=(Destination(PartyRef(self.receiver.identifiers, self.receiver.name)),),
+            patient=patient,
+            facts=facts,
+        )
+        return write(told, base_url=self.base_url)
+
+
+Section = tuple[str, tuple[str, ...]]
+"""A title and its lines."""
+
+
+def document(handover: Handover, *, at: datetime, base_url: str, language: str) -> JSON:
+    """The summary as a document Bundle, as of ``at``; ``language`` is nb or en."""
+    id_ = stable_id("summary", handover.patient, instant_text(at))
+    patient = resources.patient(handover.header, handover.identifiers, handover.patient)
+    doctor = handover.directory.parties.get(handover.header.told("gp") or "")
+    author = {"resourceType": "Organization", "id": BROKER_NAME, "name": BROKER_NAME.capitalize()}
+    composition: JSON = {
+        "resourceType": "Composition",
+        "id": id_,
+        "language": language,
+        "status": "final",
+        "type": {"coding": [{"system": PATHWAY_EVENT, "code": str(EventCode.HANDOVER_SUMMARY)}]},
+        "subject": {"reference": f"Patient/{handover.patient}"},
+        "date": instant_text(at),
+        "author": [{"reference": f"Organization/{BROKER_NAME}"}],
+        "title": WORDS[language]["title"],
+    }
+    if told := [_section(*section) for section in _sections(handover, language)]:
+        composition["section"] = told
+    entries = [composition, patient, author, *_without_parent(doctor)]
+    if not doctor:
+        patient.pop("generalPractitioner", None)
+    return {
+        "resourceType": "Bundle",
+        "id": id_,
+        "identifier": {"system": URI, "value": f"urn:uuid:{id_}"},
+        "type": "document",
+        "timestamp": instant_text(at),
+        "entry": [
+            {"fullUrl": f"{base_url}/{one['resourceType']}/{one['id']}", "resource": one}
+            for one in entries
+        ],
+    }
+
+
+def message(
+    handover: Handover,
+    *,
+    id: str,  # noqa: A002 — FHIR's name
+    receiver: Party,
+    at: datetime,
+    base_url: str,
+    language: str = "nb",
+) -> JSON:
+    """The summary as a message to a newcomer; ``id`` is its MessageHeader.id."""
+    sections = _sections(handover, language)
+    text = "\n\n".join("\n".join((title, *lines)) for title, lines in sections)
+    facts = ReportFacts(title=WORDS[language]["title"], text=text or None)
+    envelope = _Envelope(id, receiver, at, base_url)
+    return envelope.around(EventCode.HANDOVER_SUMMARY, facts, _described(handover))
+
+
+def misaddressed(
+    *,
+    id: str,  # noqa: A002 — FHIR's name
+    record: Record,
+    receiver: Party,
+    at: datetime,
+    base_url: str,
+    language: str = "nb",
+) -> JSON:
+    """What KE is told of a message that reached nobody: who sent it, not whom or what it is about."""
+    note = WORDS[language]["misaddressed"].format(sender=record.sender_name)
+    facts = ReceiptFacts(about=record.message_id, note=note)
+    return _Envelope(id, receiver, at, base_url).around(EventCode.MISADDRESSED, facts, None)
+
+
+def _described(handover: Handover) -> Patient:
+    """The patient as far as a receiver needs it to know whom this is about."""
+    header = handover.header
+    given = header.demographics.get("given")
+    return Patient(
+        identifiers=tuple(handover.identifiers),
+        family=header.told("family"),
+        given=tuple(given.value) if given else (),
+        gender=header.told("gender"),
+        municipality=header.municipality,
+    )
+
+
+# --- the four sections
+
+
+def _sections(handover: Handover, language: str) -> list[Section]:
+    words = WORDS[language]
+    sheet = handover.header.person
+    found = (
+        (words["contacts"], _contacts(handover, words)),
+        (words["open"], _matters(handover, words)),
+        (sheet.sheet_title or words["sheet"], [sheet.sheet] if sheet.sheet else []),
+        (words["reports"], _titles(handover, language)),
+    )
+    told = [(title, tuple(lines)) for title, lines in found]
+    return [(title, lines) for title, lines in told if lines]
+
+
+def _contacts(handover: Handover, words: Mapping[str, str]) -> Iterator[str]:
+    header = handover.header
+    if doctor := handover.party(header.told("gp")):
+        yield f"{words['gp']}: {doctor}"
+    for key, (_, author) in sorted(header.contacts.items()):
+        yield f"{handover.party(key)}: {_person(author)}"
+    for relative in header.person.relatives or ():
+        yield _joined(relative.name, relative.relationship, relative.phone)
+
+
+def _person(author: Author) -> str:
+    return _joined(author.name, author.role, author.phone)
+
+
+def _matters(handover: Handover, words: Mapping[str, str]) -> Iterator[str]:
+    for thread in handover.threads:
+        owner = handover.party(thread.owner)
+        responsible = f"{words['responsible']}: {owner}" if owner else None
+        status = words[f"status.{thread.status}"]
+        yield _joined(words[f"family.{thread.family}"], _about(thread), status, responsible)
+
+
+def _about(thread: Thread) -> str | None:
+    """What the matter is called: a stay by its place, a referral by its title, a question by its topic."""
+    facts = thread.facts
+    if isinstance(facts, StayFacts):
+        return facts.ward or (facts.provider.name if facts.provider else None)
+    if isinstance(facts, ReferralFacts):
+        return facts.title
+    return facts.topic if isinstance(facts, InquiryFacts) else None
+
+
+def _titles(handover: Handover, language: str) -> Iterator[str]:
+    for record in handover.reports:
+        title = record.facts.title if isinstance(record.facts, ReportFacts) else None
+        day = record.happened.at.astimezone(OSLO).strftime(DATES[language])
+        yield _joined(day, title or WORDS[language]["untitled"], record.sender_name)
+
+
+def _joined(*parts: str | None) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _section(title: str, lines: Iterable[str]) -> JSON:
+    text = {"status": "generated", "div": to_div("\n".join(lines))}
+    return {"title": title, "text": text}
+
+
+_PARENT: Final = "partOf"
+
+
+def _without_parent(party: Party | None) -> Iterator[JSON]:
+    """An Organization whose parent is not in the document."""
+    if party:
+        whole = resources.organization(party)
+        yield {name: value for name, value in whole.items() if name != _PARENT}

@@ -1,0 +1,143 @@
+"""A message as the rules see it: an envelope, one event, and the sender's own bytes."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import IntEnum
+
+from pathways.events import RULES, Activity, EventCode, Facts, Family
+from pathways.moments import Moment, SortKey
+from pathways.parties import Identifier, PartyRef
+
+
+class KeyRank(IntEnum):
+    """How strong a key is: a thread's id comes from its strongest."""
+
+    EPISODE = 0
+    STAY = 1
+    REFERRAL = 2
+    CONVERSATION = 3
+    REFERENCE = 4  # a message named by id
+    START = 5  # sender and begin of a stay that carries no id at all
+    MESSAGE = 6  # the message itself
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """Something two messages about the same matter share. Keys connect within a patient and a family only."""
+
+    rank: KeyRank
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """The person behind a message."""
+
+    name: str | None = None
+    phone: str | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A receiver the sender named; ``copy`` when it is told for information only."""
+
+    party: PartyRef
+    copy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The patient as the message describes them. ``municipality`` is the kommunenummer of the address."""
+
+    identifiers: tuple[Identifier, ...] = ()
+    family: str | None = None
+    given: tuple[str, ...] = ()
+    birth_date: date | None = None
+    gender: str | None = None
+    municipality: str | None = None
+    district: str | None = None  # bydel
+    gp: PartyRef | None = None
+
+    def told(self, gp: str | None) -> dict[str, str | tuple[str, ...]]:
+        """What is said of the person, as text by field; ``gp`` is the directory key of ``self.gp``."""
+        said: dict[str, str | tuple[str, ...] | None] = {
+            "family": self.family,
+            "given": self.given,
+            "birth_date": self.birth_date.isoformat() if self.birth_date else None,
+            "gender": self.gender,
+            "municipality": self.municipality,
+            "district": self.district,
+            "gp": gp,
+        }
+        return {name: value for name, value in said.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What one sender says has happened. All instants carry a zone."""
+
+    id: str
+    format: str  # the dialect it came in: carepath, medcom, davinci, …
+    envelope: str | None  # Bundle.id
+    content: bytes  # hash of the canonical source, without what changes between resends
+    code: EventCode
+    activity: Activity = Activity.NEW
+    target: str | None = None  # the message id it revises, cancels, forwards or replies to
+    sender: PartyRef
+    author: Author = Author()
+    happened: Moment
+    written: datetime
+    destinations: tuple[Destination, ...] = ()
+    patient: Patient | None  # None only in acknowledgements
+    keys: tuple[Key, ...] = ()
+    facts: Facts
+    test: bool = False
+    source: bytes = b""
+
+    @property
+    def family(self) -> Family:
+        """The kind of thread this message belongs to."""
+        return RULES[self.code].family
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """An accepted event as it is kept: who said what, and when it came (``received``, UTC)."""
+
+    id: str
+    patient: str
+    message_id: str
+    code: EventCode
+    activity: Activity
+    target: str | None
+    sender: str  # directory key
+    sender_name: str
+    sender_root: str | None  # topmost parent when it was taken in
+    author: Author
+    happened: Moment
+    written: datetime
+    received: datetime
+    keys: tuple[Key, ...]
+    facts: Facts
+    told: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)  # of the patient
+    asked: str | None = None  # directory key of whom it asks to act
+    receivers: tuple[str, ...] = ()  # directory keys of those told
+
+    @property
+    def family(self) -> Family:
+        """The kind of thread this record belongs to."""
+        return RULES[self.code].family
+
+    @property
+    def order(self) -> SortKey:
+        """The place among the others, whatever the order of arrival."""
+        return (self.happened.at, self.written, self.id)
+
+
+def stable_id(*parts: str) -> str:
+    """A UUID-shaped id that is the same for the same parts, on every machine and at every repeat."""
+    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"

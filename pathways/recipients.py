@@ -1,0 +1,241 @@
+"""Who must be told. One table says which audiences an event has; each audience is a small function.
+
+A corrected or cancelled message also reaches everyone who was told the message it changes.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pathways.access import Basis
+from pathways.events import EventCode, Need, StayFacts, StayKind
+from pathways.messages import Message, Record
+from pathways.parties import Directory, Function, Kind, Party
+from pathways.pathway import Header, Thread
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A party (directory key) that is told, and why."""
+
+    party: str
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What the audiences look at. ``before`` is the thread as it was, ``None`` for a new one."""
+
+    message: Message
+    sender: str
+    asked: str | None
+    addressed: tuple[tuple[str, bool], ...]  # (party, for information only)
+    before: Thread | None
+    header: Header
+    directory: Directory
+    at: datetime
+    corrected: tuple[Record, ...] = ()
+
+    def municipal(self, function: Function) -> Party | None:
+        """The unit that answers for ``function`` in the municipality that has the duty now."""
+        number = self.header.municipality
+        if number is None and self.message.patient:
+            number = self.message.patient.municipality
+        owner = self.directory.municipality(number, self.at) if number else None
+        return self.directory.unit(owner, function, self.at) if owner else None
+
+    @property
+    def need(self) -> Need | None:
+        """What the message, or else the thread, says about the need for municipal services."""
+        known = self.before.facts if self.before else None
+        for facts in (self.message.facts, known):
+            if isinstance(facts, StayFacts) and facts.municipal_need is not None:
+                return facts.municipal_need
+        return None
+
+    def same_house(self, one: str | None, other: str | None) -> bool:
+        """Whether two parties are units of the same organisation."""
+        if one is None or other is None:
+            return False
+        return (self.directory.root(one) or one) == (self.directory.root(other) or other)
+
+
+_FUNCTIONS = frozenset(function.value for function in Function)
+Audience = Callable[[Setting], Iterable[Recipient]]
+
+
+def _addressed(s: Setting) -> Iterator[Recipient]:
+    """A municipality is reached by function: what is sent to it as a whole goes to the unit that answers."""
+    for key, copy in s.addressed:
+        yield Recipient(_door(s, key), Basis.COPY if copy else Basis.ADDRESSED)
+
+
+def _door(s: Setting, key: str) -> str:
+    party = s.directory.parties.get(key)
+    if party is None or party.kind is not Kind.MUNICIPALITY or party.function is not None:
+        return key
+    return s.directory.unit(party, DOORS.get(s.message.code, Function.CASE_OFFICE), s.at).key
+
+
+def _asked(s: Setting) -> Iterator[Recipient]:
+    if s.asked:
+        yield Recipient(s.asked, Basis.ASKED)
+
+
+def _gp(s: Setting) -> Iterator[Recipient]:
+    if gp := s.header.told("gp"):
+        yield Recipient(gp, Basis.GP)
+
+
+def _owner(s: Setting) -> Iterator[Recipient]:
+    if s.before and s.before.owner:
+        yield Recipient(s.before.owner, Basis.PARTICIPANT)
+
+
+def _beginner(s: Setting) -> Iterator[Recipient]:
+    if s.before and s.before.sender:
+        yield Recipient(s.before.sender, Basis.PARTICIPANT)
+
+
+def _participants(s: Setting) -> Iterator[Recipient]:
+    for party in s.before.told if s.before else ():
+        yield Recipient(party, Basis.PARTICIPANT)
+
+
+def _responsible_now(s: Setting) -> Iterator[Recipient]:
+    for party in s.header.open.values():
+        yield Recipient(party, Basis.PARTICIPANT)
+
+
+def _unit(function: Function, basis: Basis = Basis.NEED) -> Audience:
+    def audience(s: Setting) -> Iterator[Recipient]:
+        if unit := s.municipal(function):
+            yield Recipient(unit.key, basis)
+
+    return audience
+
+
+def _nursing(s: Setting) -> Iterable[Recipient]:
+    """Need yes, or services already active; unknown stays on the ward's list, no reaches nobody."""
+    services = s.header.person.services
+    if s.need is Need.NO or (s.need is not Need.YES and not services):
+        return ()
+    stay = s.message.facts.stay_kind if isinstance(s.message.facts, StayFacts) else None
+    mental = stay is StayKind.MENTAL_HEALTH
+    function = Function.MENTAL_HEALTH if mental else Function.NURSING
+    return _unit(function, Basis.NEED if s.need is Need.YES else Basis.SERVICE)(s)
+
+
+def _nursing_beyond_the_house(s: Setting) -> Iterable[Recipient]:
+    """Moves inside one hospital are for the timeline only."""
+    inside = s.before is not None and s.same_house(s.before.owner, s.asked or s.sender)
+    return () if inside else _nursing(s)
+
+
+def _on_duty(s: Setting) -> Iterable[Recipient]:
+    return _unit(Function.ON_DUTY)(s) if s.need is Need.YES else ()
+
+
+def _services(s: Setting) -> Iterator[Recipient]:
+    for name in s.header.person.services or ():
+        if name in _FUNCTIONS and (unit := s.municipal(Function(name))):
+            yield Recipient(unit.key, Basis.SERVICE)
+
+
+def _municipalities(s: Setting) -> Iterator[Recipient]:
+    """Both the municipality that had the duty and the one that gets it."""
+    facts = s.message.facts
+    new = (getattr(facts, "home_municipality", None), getattr(facts, "stay_municipality", None))
+    for number in (s.header.municipality, *new):
+        if number and (owner := s.directory.municipality(number, s.at)):
+            unit = s.directory.unit(owner, Function.CASE_OFFICE, s.at)
+            yield Recipient(unit.key, Basis.NEED)
+
+
+_CASE_OFFICE = _unit(Function.CASE_OFFICE)
+_C = EventCode
+
+AUDIENCES: Mapping[EventCode, tuple[Audience, ...]] = {
+    _C.ADMISSION: (_nursing,),
+    _C.EARLY_NOTICE: (_CASE_OFFICE,),
+    _C.ADMISSION_REPORT: (_owner,),
+    _C.MEDICATION_LIST: (_owner,),
+    _C.SERVICE_OVERVIEW: (_responsible_now,),
+    _C.TRANSFER: (_asked, _owner, _nursing_beyond_the_house),
+    _C.LEAVE_START: (_owner, _nursing),
+    _C.LEAVE_END: (_owner, _nursing),
+    _C.DISCHARGE_READY: (_CASE_OFFICE,),
+    _C.DISCHARGE_READY_WITHDRAWN: (_CASE_OFFICE, _participants),
+    _C.CAPACITY_ANSWER: (_owner,),
+    _C.OFFER_READY: (_owner,),
+    _C.DEPARTURE_PLANNED: (_nursing,),
+    _C.RECEIVED_HOME: (_owner,),
+    _C.DISCHARGE: (_nursing, _participants),
+    _C.DISCHARGE_REPORT: (_nursing,),
+    _C.DOCTOR_REPORT: (_gp, _nursing),
+    _C.TRANSFER_REPORT: (_asked,),
+    _C.DEATH: (_gp, _services, _participants),
+    _C.EMERGENCY_CONTACT: (_gp, _on_duty),
+    _C.HOSPITAL_CHOICE: (_asked, _gp, _participants),
+    _C.HOSPITAL_CHOICE_CONFIRMED: (_beginner, _participants),
+    _C.REDIRECT_PROPOSED: (_asked, _beginner, _participants),
+    _C.REFERRAL: (_asked, _gp),
+    _C.REFERRAL_RECEIVED: (_beginner, _owner, _gp),
+    _C.REFERRAL_ACCEPTED: (_beginner, _owner, _gp),
+    _C.REFERRAL_REJECTED: (_beginner, _owner, _gp),
+    _C.REFERRAL_FORWARDED: (_asked, _beginner, _owner, _gp),
+    _C.REFERRAL_SCHEDULED: (_beginner, _owner, _gp),
+    _C.REFERRAL_COMPLETED: (_beginner, _owner, _gp),
+    _C.REFERRAL_WITHDRAWN: (_beginner, _owner, _gp),
+    _C.INQUIRY: (_asked,),
+    _C.INQUIRY_FORWARDED: (_asked, _beginner),
+    _C.REPLY: (_beginner, _owner),
+    _C.SETTLED_BY_PHONE: (_beginner, _owner),
+    _C.RELATIVE_REGISTERED: (_responsible_now,),
+    _C.PERSON_SHEET: (_responsible_now,),
+    _C.MUNICIPALITY_CHANGED: (_municipalities, _responsible_now),
+    _C.IDENTITY_LINKED: (_responsible_now,),
+    _C.IDENTITY_UNLINKED: (_responsible_now,),
+}
+
+
+DOORS: Mapping[EventCode, Function] = {
+    _C.ADMISSION: Function.NURSING,
+    _C.TRANSFER: Function.NURSING,
+    _C.LEAVE_START: Function.NURSING,
+    _C.LEAVE_END: Function.NURSING,
+    _C.DEPARTURE_PLANNED: Function.NURSING,
+    _C.DISCHARGE: Function.NURSING,
+    _C.DISCHARGE_REPORT: Function.NURSING,
+    _C.DOCTOR_REPORT: Function.DOCTOR,
+    _C.MEDICATION_LIST: Function.NURSING,
+    _C.EMERGENCY_CONTACT: Function.ON_DUTY,
+    _C.HOSPITAL_CHOICE: Function.ON_DUTY,
+}
+"""The unit that answers for an event in a municipality addressed as a whole (case-office for all others)."""
+
+
+def recipients(setting: Setting) -> tuple[Recipient, ...]:
+    """Everyone who must be told, the sender left out; the first reason found is the one kept."""
+    found: dict[str, Recipient] = {}
+    audiences = (_addressed, *AUDIENCES.get(setting.message.code, ()))
+    for audience in audiences:
+        for recipient in audience(setting):
+            found.setdefault(recipient.party, recipient)
+    for party in _told_before(setting.corrected):
+        found.setdefault(party, Recipient(party, Basis.PARTICIPANT))
+    found.pop(setting.sender, None)
+    return tuple(found.values())
+
+
+def _told_before(corrected: Collection[Record]) -> Iterator[str]:
+    for record in corrected:
+        yield from record.receivers
+
+
+def ke_of(directory: Directory, municipality: str, at: datetime) -> Party | None:
+    """The coordinating unit of a municipality, for messages that reached nobody."""
+    owner = directory.municipality(municipality, at)
+    if owner is None or owner.kind is not Kind.MUNICIPALITY:
+        return None
+    return directory.unit(owner, Function.KE, at)

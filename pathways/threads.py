@@ -1,0 +1,77 @@
+"""Which matter a message belongs to: threads are the connected components of the senders' keys.
+
+Keys connect within one patient and one family. A thread's id comes from its strongest key, so it does not
+depend on the order of arrival; when a stronger key turns up, or two threads turn out to be one, the old ids
+stay as aliases.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from pathways.events import Family
+from pathways.messages import Key, KeyRank, Message, Record, stable_id
+from pathways.pathway import Thread
+
+_PERSON = Key(KeyRank.EPISODE, "person")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message goes: the thread's id and anchor, and the threads it brings together."""
+
+    id: str
+    anchor: Key
+    joins: tuple[Thread, ...]
+
+    @property
+    def moved(self) -> bool:
+        """Whether threads are joined or renamed, so that their records have to be folded together."""
+        return any(thread.id != self.id for thread in self.joins)
+
+
+def message_key(message_id: str, sender: str, root: str | None) -> Key:
+    """The key of a message named by id; ids that are not UUIDs may collide, so they stay with their sender."""
+    try:
+        return Key(KeyRank.MESSAGE, str(UUID(message_id)))
+    except ValueError:
+        return Key(KeyRank.MESSAGE, f"{root or sender}|{message_id}")
+
+
+def keys_of(message: Message | Record, sender: str, root: str | None) -> tuple[Key, ...]:
+    """All keys of a message: what it is about, itself, and the message it names."""
+    if message.family is Family.PERSON:
+        return (_PERSON,)
+    id_ = message.message_id if isinstance(message, Record) else message.id
+    named = [id_, *([message.target] if message.target else [])]
+    return (*message.keys, *(message_key(name, sender, root) for name in named))
+
+
+def place(patient: str, family: Family, keys: Collection[Key], joins: Collection[Thread]) -> Place:
+    """Where a message with ``keys`` goes, given the threads that already have one of them."""
+    anchor = min([*keys, *(thread.anchor for thread in joins)])
+    thread_id = stable_id("thread", patient, family, anchor.rank.name, anchor.value)
+    return Place(thread_id, anchor, tuple(sorted(joins, key=lambda t: t.id)))
+
+
+def components(records: Iterable[Record]) -> list[list[Record]]:
+    """The matters of one patient, made anew from all its records."""
+    matters: list[list[Record]] = []
+    by_key: dict[tuple[Family, Key], list[Record]] = {}
+    for record in records:
+        keys = [(record.family, key) for key in _keys(record)]
+        joined = {id(matter): matter for key in keys if (matter := by_key.get(key))}
+        whole = [record, *(member for matter in joined.values() for member in matter)]
+        matters = [matter for matter in matters if id(matter) not in joined] + [whole]
+        for member in whole:
+            by_key.update({(member.family, key): whole for key in _keys(member)})
+    return matters
+
+
+def _keys(record: Record) -> tuple[Key, ...]:
+    return keys_of(record, record.sender, record.sender_root)
+
+
+def begin(place: Place, patient: str, family: Family) -> Thread:
+    """A thread that nothing has happened in yet."""
+    return Thread(id=place.id, patient=patient, family=family, anchor=place.anchor)

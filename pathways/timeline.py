@@ -1,0 +1,124 @@
+"""Events to entries: what a patient's timeline shows, as of a moment.
+
+Every accepted message is one entry, corrections and cancellations too. Leave out the records that came after
+a moment, and what remains is what was known then.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from pathways.corrections import Mark, Standing, standing
+from pathways.events import Activity, EventCode, Facts, Family, StayFacts
+from pathways.messages import Author, Record
+from pathways.moments import Moment, SortKey
+from pathways.parties import PartyRef
+
+__all__ = ["Entry", "Mark", "entries"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the timeline. ``text_key`` and ``params`` are put into words outside."""
+
+    id: str
+    patient: str
+    thread: str
+    family: Family
+    code: EventCode
+    activity: Activity
+    happened: Moment
+    written: datetime
+    received: datetime
+    sender: str
+    sender_name: str
+    author: Author
+    text_key: str
+    params: Mapping[str, str | Moment]
+    marks: frozenset[Mark]
+    message_id: str
+    target: str | None
+    replaced_by: str | None
+    facts: Facts
+
+
+def entries(threads: Mapping[str, Collection[Record]]) -> list[Entry]:
+    """The entries of all threads' records, in the one order of events."""
+    made = [pair for id_, records in threads.items() for pair in _thread_entries(id_, records)]
+    return [entry for _, entry in sorted(made, key=lambda pair: pair[0])]
+
+
+def _thread_entries(thread: str, records: Collection[Record]) -> Iterator[tuple[SortKey, Entry]]:
+    outcome = standing(records)
+    late = _late(records)
+    for record in records:
+        yield record.order, _entry(thread, record, outcome, record.id in late)
+
+
+def _late(records: Collection[Record]) -> set[str]:
+    """Those that came when something that happened later was known already."""
+    late: set[str] = set()
+    newest: SortKey | None = None
+    for record in sorted(records, key=lambda r: (r.received, r.order)):
+        if newest is not None and record.order < newest:
+            late.add(record.id)
+        else:
+            newest = record.order
+    return late
+
+
+def _entry(thread: str, record: Record, outcome: Standing, late: bool) -> Entry:
+    marks = set(outcome.marks.get(record.id, ()))
+    if late:
+        marks.add(Mark.LATE)
+    if record.activity is Activity.FORWARD or record.code in _FORWARDS:
+        marks.add(Mark.FORWARDED)
+    return Entry(
+        id=record.id,
+        patient=record.patient,
+        thread=thread,
+        family=record.family,
+        code=record.code,
+        activity=record.activity,
+        happened=record.happened,
+        written=record.written,
+        received=record.received,
+        sender=record.sender,
+        sender_name=record.sender_name,
+        author=record.author,
+        text_key=_text_key(record),
+        params=dict(_params(record)),
+        marks=frozenset(marks),
+        message_id=record.message_id,
+        target=record.target,
+        replaced_by=outcome.replaced_by.get(record.id),
+        facts=record.facts,
+    )
+
+
+_FORWARDS = frozenset({EventCode.REFERRAL_FORWARDED, EventCode.INQUIRY_FORWARDED})
+
+
+def _text_key(record: Record) -> str:
+    key = f"entry.{record.code}"
+    if record.activity in (Activity.REVISE, Activity.CANCEL):
+        return f"{key}.{record.activity}"
+    if record.code is EventCode.CAPACITY_ANSWER and isinstance(record.facts, StayFacts):
+        return f"{key}.{'no' if record.facts.can_receive is False else 'yes'}"
+    return key
+
+
+def _params(record: Record) -> Iterable[tuple[str, str | Moment]]:
+    """Whatever the facts say in words or times; parties by name."""
+    yield "sender", record.sender_name
+    facts = record.facts
+    for field in fields(facts):
+        value = getattr(facts, field.name)
+        if isinstance(value, PartyRef):
+            value = value.name
+        if isinstance(value, str | Moment):
+            yield field.name, value
+    if isinstance(facts, StayFacts) and (
+        place := facts.ward or (facts.provider and facts.provider.name)
+    ):
+        yield "place", place

@@ -1,0 +1,127 @@
+"""Rule 1: every status and every change of status is in this file.
+
+``TRANSITIONS[family][status][code]`` is the status that follows; what has no row changes nothing. A fold runs
+over events in the order they *happened*, so a terminal state is never undone by a late earlier report; only a
+later admission opens a finished stay again.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from pathways.events import RULES, EventCode, Family
+
+
+class Status(StrEnum):
+    """What a thread can be. Referrals use FHIR's Task codes, stays its Encounter codes where it has them."""
+
+    NONE = "none"  # before the first event; never stored
+    UNKNOWN = "unknown"  # only documents or answers are known, the matter itself is not
+    IN_PROGRESS = "in-progress"
+    READY = "ready"
+    ON_LEAVE = "on-leave"
+    FINISHED = "finished"
+    DECEASED = "deceased"
+    REQUESTED = "requested"
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    OPEN = "open"
+    ANSWERED = "answered"
+    SETTLED = "settled"
+    ACTIVE = "active"
+    ENTERED_IN_ERROR = "entered-in-error"  # every event of it was cancelled
+
+
+CLOSED = frozenset(
+    {
+        Status.FINISHED,
+        Status.DECEASED,
+        Status.REJECTED,
+        Status.COMPLETED,
+        Status.CANCELLED,
+        Status.ANSWERED,
+        Status.SETTLED,
+        Status.ENTERED_IN_ERROR,
+    }
+)
+"""Nobody is expected to do anything more."""
+
+C, S = EventCode, Status
+Row = dict[EventCode, Status]
+
+_PRESENT: Row = {
+    C.ADMISSION: S.IN_PROGRESS,
+    C.DISCHARGE_READY: S.READY,
+    C.LEAVE_START: S.ON_LEAVE,
+    C.DISCHARGE: S.FINISHED,
+    C.DEATH: S.DECEASED,
+}
+_BEGINS_STAY: Row = {
+    code: S.UNKNOWN for code, rule in RULES.items() if rule.family is Family.STAY
+} | {
+    C.TRANSFER: S.IN_PROGRESS,
+    C.EARLY_NOTICE: S.IN_PROGRESS,
+    C.LEAVE_END: S.IN_PROGRESS,
+    C.DISCHARGE_READY_WITHDRAWN: S.IN_PROGRESS,
+    C.DEPARTURE_PLANNED: S.IN_PROGRESS,
+    **_PRESENT,
+}
+_REFERRED: Row = {
+    C.REFERRAL_RECEIVED: S.RECEIVED,
+    C.REFERRAL_ACCEPTED: S.ACCEPTED,
+    C.REFERRAL_REJECTED: S.REJECTED,
+    C.REFERRAL_FORWARDED: S.REQUESTED,
+    C.REFERRAL_SCHEDULED: S.IN_PROGRESS,
+    C.REFERRAL_COMPLETED: S.COMPLETED,
+    C.REFERRAL_WITHDRAWN: S.CANCELLED,
+}
+_TAKEN: Row = {code: after for code, after in _REFERRED.items() if code is not C.REFERRAL_RECEIVED}
+_CHOSEN: Row = {
+    C.HOSPITAL_CHOICE: S.REQUESTED,
+    C.HOSPITAL_CHOICE_CONFIRMED: S.ACCEPTED,
+    C.REDIRECT_PROPOSED: S.REQUESTED,
+}
+_ASKED: Row = {
+    C.INQUIRY: S.OPEN,
+    C.INQUIRY_FORWARDED: S.OPEN,
+    C.REPLY: S.ANSWERED,
+    C.SETTLED_BY_PHONE: S.SETTLED,
+}
+
+TRANSITIONS: Mapping[Family, Mapping[Status, Row]] = {
+    Family.STAY: {
+        S.NONE: _BEGINS_STAY,
+        S.UNKNOWN: {code: s for code, s in _BEGINS_STAY.items() if s is not S.UNKNOWN},
+        S.IN_PROGRESS: _PRESENT,
+        S.READY: _PRESENT | {C.DISCHARGE_READY_WITHDRAWN: S.IN_PROGRESS},
+        S.ON_LEAVE: _PRESENT | {C.LEAVE_END: S.IN_PROGRESS},
+        S.FINISHED: {C.ADMISSION: S.IN_PROGRESS, C.DEATH: S.DECEASED},
+    },
+    Family.EMERGENCY: {S.NONE: {C.EMERGENCY_CONTACT: S.FINISHED}},
+    Family.REFERRAL: {
+        S.NONE: _REFERRED | {C.REFERRAL: S.REQUESTED},
+        S.REQUESTED: _REFERRED,
+        S.RECEIVED: _TAKEN,
+        S.ACCEPTED: _TAKEN,
+        S.IN_PROGRESS: _TAKEN,
+        S.REJECTED: {C.REFERRAL: S.REQUESTED, C.REFERRAL_FORWARDED: S.REQUESTED},
+    },
+    Family.CHOICE: {
+        S.NONE: _CHOSEN,
+        S.REQUESTED: _CHOSEN,
+        S.ACCEPTED: {C.HOSPITAL_CHOICE: S.REQUESTED},
+    },
+    Family.INQUIRY: dict.fromkeys((S.NONE, S.OPEN, S.ANSWERED, S.SETTLED), _ASKED),
+    Family.PERSON: {
+        S.NONE: {code: S.ACTIVE for code, rule in RULES.items() if rule.family is Family.PERSON}
+    },
+    Family.BROKER: {},
+}
+
+
+def after(family: Family, status: Status, code: EventCode) -> Status:
+    """The status that follows ``status`` when ``code`` happens."""
+    before = Status.NONE if status is Status.ENTERED_IN_ERROR else status
+    return TRANSITIONS[family].get(before, {}).get(code, status)

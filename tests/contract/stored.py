@@ -1,0 +1,67 @@
+"""Rows for the tests of the store's queries, written as a commit writes them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from sqlalchemy import Table, insert
+
+from carepath.store.blind import Keys
+from carepath.store.database import Database, open_database
+from carepath.store.tables import grants, inbox, outbox, resource_versions, resources
+
+KEYS = Keys(b"k" * 32)
+NOW = 1_000_000
+"""A moment when every grant made here holds."""
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """The store of the test."""
+    database = open_database(url, KEYS)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def put(database: Database, table: Table, *rows: dict[str, Any]) -> None:
+    """Write rows; columns that are left out are NULL."""
+    empty = {column.name: None for column in table.columns}
+    with database.write() as conn:
+        conn.execute(insert(table), [empty | row for row in rows])
+
+
+def sent(database: Database, receiver: str, *ids: str, created: int = 0, **more: Any) -> None:
+    """Outbox rows for a receiver, in the order of their ids."""
+    base = {"receiver": receiver, "kind": "admission", "withheld": False, "created": created}
+    rows = [{**base, "id": id_, "message_id": f"m-{id_}", **more} for id_ in ids]
+    put(database, outbox, *rows)
+
+
+def taken_in(database: Database, event: str, source: bytes, sender: str = "hospital") -> None:
+    """An accepted message."""
+    row = {"id": event, "sender": sender, "format": "carepath", "message_id": f"m-{event}"}
+    fixed = {"content": b"", "verdict": "accepted", "received": 5, "status": 200, "receipt": b"{}"}
+    put(database, inbox, {**row, **fixed, "media_type": "application/fhir+json", "source": source})
+
+
+def granted(
+    database: Database, reader: str, event: str, *, patient: str = "p", until: int | None = None
+) -> None:
+    """A grant in thread ``t``."""
+    row = {"patient": patient, "reader": reader, "event": event, "thread": "t"}
+    put(database, grants, {**row, "basis": "addressed", "since": 0, "until": until})
+
+
+def versioned(database: Database, type_: str, id_: str, *updates: int, **index: Any) -> None:
+    """A resource with one version for each update."""
+    identity = {"type": type_, "id": id_}
+    base = {**identity, "patient": index.get("patient")}
+    for version, updated in enumerate(updates, start=1):
+        body = orjson.dumps({"resourceType": type_, "id": id_, "version": version})
+        row = {**base, "version": version, "updated": updated, "body": body}
+        put(database, resource_versions, row)
+    newest = {"version": len(updates), "updated": updates[-1], "deleted": False}
+    put(database, resources, {**identity, **newest, **index})

@@ -1,0 +1,95 @@
+"""Starting the program as a user does: a process of its own, talked to from outside."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import orjson
+
+from carepath.cli.demo.story import Step
+from fhir_mappings import outbound
+
+PROGRAM = (sys.executable, "-m", "carepath")
+PATIENCE = 60.0  # seconds; a busy machine may need many
+
+
+def environment(**added: str) -> dict[str, str]:
+    """This process's environment without any setting of ours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CAREPATH_")}
+    return {**kept, "PYTHONUNBUFFERED": "1", **added}
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """The finished program with its output."""
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@contextmanager
+def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """The program running; it is stopped on leaving."""
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments],
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server of the test's own."""
+
+    url: str
+    database_url: str
+
+
+@contextmanager
+def serving(folder: Path, port: int) -> Iterator[Running]:
+    """``carepath serve`` on a database in the folder, ready."""
+    running = Running(f"http://127.0.0.1:{port}", f"sqlite:///{folder / 'carepath.db'}")
+    with started("serve", "--port", str(port), "--database-url", running.database_url) as process:
+        wait_until_ready(running.url, process)
+        yield running
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[str]) -> None:
+    """Return when the server answers; fail when it has ended or takes too long."""
+    latest = time.monotonic() + PATIENCE
+    while time.monotonic() < latest:
+        assert process.poll() is None, process.communicate()
+        try:
+            if httpx.get(f"{url}/readyz", trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"nothing is ready at {url}")
+
+
+def write(step: Step, folder: Path) -> Path:
+    """The step's message as a file."""
+    path = folder / f"{step.name}.json"
+    path.write_bytes(
+        orjson.dumps(outbound.write(step.message, base_url="http://127.0.0.1:8000/fhir"))
+    )
+    return path

@@ -1,0 +1,28 @@
+"""Running servers for the tests that look at Carepath from outside."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.integration.serving import Server, serving
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a server that all tests of this worker share: use patients of your own."""
+    folder = tmp_path_factory.mktemp("server")
+    with serving(f"sqlite:///{folder}/carepath.db", folder / "log") as running:
+        yield running.url
+
+
+@pytest.fixture
+def fresh_server(tmp_path: Path) -> Iterator[Callable[[str], Server]]:
+    """Start servers of the test's own on database URLs; the same URL again is the server after a restart."""
+    with ExitStack() as running:
+
+        def start(database_url: str) -> Server:
+            return running.enter_context(serving(database_url, tmp_path / "log"))
+
+        yield start

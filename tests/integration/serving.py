@@ -1,0 +1,77 @@
+"""A real ``carepath serve`` in a process of its own, on a free loopback port."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.servers import free_port
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "carepath", "serve")
+_PATIENCE = 30.0  # seconds to become ready, and to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server. ``log`` is what it wrote; ``process`` is there to be killed."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def fhir(self) -> str:
+        """The FHIR base URL."""
+        return f"{self.url}/fhir"
+
+
+@contextmanager
+def serving(database_url: str, log: Path, port: int | None = None) -> Iterator[Server]:
+    """Serve ``database_url`` until the block ends, then stop by SIGTERM. Settings come from the environment.
+
+    Raises ``RuntimeError`` with the log when it ends or is not ready in time, ``TimeoutExpired`` when it does not
+    stop. A process that the test killed is let be.
+    """
+    port = port or free_port()
+    command = [*COMMAND, "--port", str(port), "--database-url", database_url]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+    server = Server(f"http://127.0.0.1:{port}", process, log)
+    try:
+        _wait_until_ready(server)
+        yield server
+    finally:
+        _stop(process)
+
+
+def _wait_until_ready(server: Server) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            if httpx.get(f"{server.url}/readyz", timeout=2).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise RuntimeError(f"carepath serve is not ready:\n{server.log.read_text()[-4000:]}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_PATIENCE)
+    finally:
+        process.kill()

@@ -1,0 +1,168 @@
+"""PostgreSQL for the tests: the one the environment names, else a container, else our own process.
+
+It starts when the first test asks for it, and the run that started it stops it.
+"""
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import docker
+import psycopg
+from docker.errors import DockerException
+from psycopg import sql
+from testcontainers.community.postgres import PostgresContainer
+from testcontainers.core.config import testcontainers_config
+
+from tests.servers import free_port, once, run_folder
+
+ADDRESS = "CAREPATH_TEST_POSTGRES"
+HINT = (
+    f"Set {ADDRESS}=postgresql://user:password@host/database, or start Docker, "
+    "or install PostgreSQL (Debian: apt install postgresql)."
+)
+_IMAGE = "postgres:17"
+_CONTAINER = "postgres-container"
+_DATA = "postgres-data"
+_TEMPLATE = "postgres-template"
+
+
+def server() -> str:
+    """The URL of a server where databases may be made; empty when there is none."""
+    return os.environ.get(ADDRESS) or once("postgres", lambda: _container() or _process())
+
+
+def stop() -> None:
+    """Leave nothing of this run behind: stop the server it started, or clear up in the one it was given."""
+    container, data, template = (run_folder() / name for name in (_CONTAINER, _DATA, _TEMPLATE))
+    if container.exists():
+        with closing(docker.from_env()) as client:
+            client.containers.get(container.read_text()).remove(force=True, v=True)
+    elif data.exists():
+        _run("pg_ctl", "stop", "-D", str(data), "-m", "fast")
+    elif template.exists():
+        drop(server(), template.read_text())
+
+
+def template(server_url: str, migrate: Callable[[str], None]) -> str:
+    """The URL of a database that ``migrate`` has brought up to date, once per run."""
+
+    def make() -> str:
+        url = create(server_url, "template0")
+        migrate(url)
+        return url
+
+    return once(_TEMPLATE, make)
+
+
+@contextmanager
+def copy(server_url: str, template_url: str) -> Iterator[str]:
+    """A copy of the template, gone afterwards whoever is still connected to it."""
+    url = create(server_url, _name(template_url))
+    try:
+        yield url
+    finally:
+        drop(server_url, url)
+
+
+def create(server_url: str, template_name: str) -> str:
+    """Make a database and return its URL."""
+    name = f"carepath_{secrets.token_hex(8)}"
+    _execute(server_url, "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'", name, template_name)
+    return urlsplit(server_url)._replace(path=f"/{name}").geturl()
+
+
+def drop(server_url: str, url: str) -> None:
+    """Drop the database at ``url``."""
+    _execute(server_url, "DROP DATABASE {} WITH (FORCE)", _name(url))
+
+
+def _execute(server_url: str, command: str, *names: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL(command).format(*map(sql.Identifier, names)))
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
+
+
+def _container() -> str:
+    """A container's URL; empty where Docker does not answer or cannot get the image."""
+    if not _docker_answers():
+        return ""
+    testcontainers_config.ryuk_disabled = True  # `stop` removes the container
+    started = PostgresContainer(_IMAGE, driver=None)
+    with closing(started.get_docker_client().client), suppress(DockerException):
+        started.start()
+        (run_folder() / _CONTAINER).write_text(started.get_wrapped_container().id)
+        return str(started.get_connection_url())
+    return ""
+
+
+def _docker_answers() -> bool:
+    """Asked in a process of its own: the client leaks its socket where nobody answers."""
+    ask = [sys.executable, "-c", "import docker; docker.from_env().ping()"]
+    return subprocess.run(ask, capture_output=True, check=False).returncode == 0
+
+
+def _process() -> str:
+    """The URL of a process of our own on a free port; empty where its programs are missing."""
+    if _programs() is None:
+        return ""
+    password, port = secrets.token_hex(16), free_port()
+    secret, data = run_folder() / "postgres-password", run_folder() / _DATA
+    secret.write_text(password)
+    data.mkdir(mode=0o700)
+    if account := _account():
+        shutil.chown(secret, account)
+        shutil.chown(data, account)
+    login = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}"]
+    _run("initdb", "-D", str(data), *login, "--encoding=UTF8", "--locale=C.UTF-8")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -N 200"
+    _run("pg_ctl", "start", "-w", "-D", str(data), "-l", str(data / "log"), "-o", options)
+    return f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+
+
+def _programs() -> Path | None:
+    """Where PostgreSQL's programs are: those of the ``pg_ctl`` on PATH, else Debian's newest."""
+    on_path = shutil.which("pg_ctl")
+    debian = Path("/usr/lib/postgresql").glob("*/bin")
+    places = [Path(on_path).resolve().parent] if on_path else []
+    places += sorted(debian, key=lambda place: int(place.parent.name), reverse=True)
+    return next((place for place in places if (place / "initdb").exists()), None)
+
+
+def _account() -> str | None:
+    """Whom PostgreSQL runs as where we are root: it refuses to be root."""
+    if os.geteuid():
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _run(program: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs; what it says is shown when it fails."""
+    programs, account = _programs(), _account()
+    assert programs is not None
+    as_account: dict[str, Any] = (
+        {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": ()}
+        if account
+        else {}
+    )
+    with tempfile.TemporaryFile("w+") as said:  # a pipe would stay open as long as the server runs
+        command = [str(programs / program), *arguments]
+        environment = {"LC_ALL": "C.UTF-8", "PATH": os.defpath}
+        done = subprocess.run(
+            command, stdout=said, stderr=said, check=False, cwd="/", env=environment, **as_account
+        )
+        said.seek(0)
+        assert done.returncode == 0, f"{program}: {said.read()}"

@@ -1,0 +1,63 @@
+"""What the tests need from the machine: asked for once per run, shared by all its workers."""
+
+import fcntl
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+_FOLDER = "CAREPATH_TEST_RUN"
+
+
+def all_required() -> bool:
+    """Whether a skip is a failure, as in CI."""
+    return os.environ.get("CAREPATH_REQUIRE") == "all"
+
+
+def requirement(name: str, available: object, install_hint: str) -> None:
+    """Go on when ``available`` is true; else skip the test, saying what to install.
+
+    ``conftest`` turns every skip into a failure where ``CAREPATH_REQUIRE=all``.
+    """
+    if not available:
+        pytest.skip(f"{name} is missing. {install_hint}")
+
+
+def free_port() -> int:
+    """A TCP port on the loopback address that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def begin_run() -> None:
+    """Make the folder of this run; its workers find it in the environment."""
+    made = Path(tempfile.mkdtemp(prefix="carepath-tests-"))
+    made.chmod(0o711)  # PostgreSQL's own user must reach its data in there
+    os.environ[_FOLDER] = str(made)
+
+
+def run_folder() -> Path:
+    """The folder that the workers of this run share."""
+    return Path(os.environ[_FOLDER])
+
+
+def end_run() -> None:
+    """Remove the folder of this run; its servers are to be stopped before."""
+    shutil.rmtree(os.environ.pop(_FOLDER))
+
+
+def once(name: str, make: Callable[[], str]) -> str:
+    """What ``make`` answered the first time any worker of this run asked for ``name``."""
+    with (run_folder() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        answer = run_folder() / name
+        if not answer.exists():
+            made = make()
+            answer.write_text(made)
+        return answer.read_text()

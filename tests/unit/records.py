@@ -1,0 +1,97 @@
+"""Records for tests of the rules: few senders, keys and times, so that everything collides."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from hypothesis import strategies as st
+
+from pathways.events import (
+    RULES,
+    Activity,
+    EventCode,
+    Family,
+    InquiryFacts,
+    ReferralFacts,
+    StayFacts,
+)
+from pathways.messages import Author, Key, KeyRank, Record
+from pathways.moments import Moment, on_day
+
+BEGIN = datetime(2026, 11, 16, 8, tzinfo=UTC)
+OSLO = timezone(timedelta(hours=1))
+FACTS = {
+    StayFacts: st.builds(StayFacts, ward=st.sampled_from(["A", "B", None])),
+    ReferralFacts: st.builds(ReferralFacts, title=st.sampled_from(["hip", "eye", None])),
+    InquiryFacts: st.builds(InquiryFacts, text=st.sampled_from(["when?", "who?", None])),
+}
+
+
+@st.composite
+def moments(draw: st.DrawFn, written: datetime) -> Moment:
+    """An instant or a whole day, around a week."""
+    if draw(st.booleans()):
+        day = BEGIN.date() + timedelta(days=draw(st.integers(0, 3)))
+        return on_day(day, written, OSLO)
+    return Moment(BEGIN + timedelta(hours=draw(st.integers(0, 72))))
+
+
+@st.composite
+def records(draw: st.DrawFn, family: Family = Family.STAY, number: int = 0) -> Record:
+    """A record of one family; a third of them correct or cancel one with a number below twelve."""
+    code = draw(st.sampled_from([c for c in EventCode if RULES[c].family is family]))
+    activity = draw(
+        st.sampled_from(
+            [Activity.NEW, Activity.NEW, Activity.NEW, Activity.REVISE, Activity.CANCEL]
+        )
+    )
+    written = BEGIN + timedelta(minutes=draw(st.integers(0, 4000)))
+    target = draw(st.sampled_from([None, *(f"m{n}" for n in range(12))]))
+    facts = FACTS.get(RULES[code].facts, st.builds(RULES[code].facts))
+    return Record(
+        id=f"e{number}",
+        patient="p",
+        message_id=f"m{number}",
+        code=code,
+        activity=activity,
+        target=None if activity is Activity.NEW else target,
+        sender=draw(st.sampled_from(["ward", "unit", "other"])),
+        sender_name="",
+        sender_root=draw(st.sampled_from(["hospital", None])),
+        author=Author(),
+        happened=draw(moments(written)),
+        written=written,
+        received=BEGIN + timedelta(days=10, seconds=number),
+        keys=(Key(KeyRank.STAY, "s"),),
+        facts=draw(facts),
+        asked=draw(st.sampled_from([None, "ward", "other"])),
+    )
+
+
+@st.composite
+def matters(draw: st.DrawFn, most: int = 12) -> list[Record]:
+    """All records of one matter, in order of arrival."""
+    family = draw(st.sampled_from([f for f in Family if f is not Family.BROKER]))
+    count = draw(st.integers(1, most))
+    return [draw(records(family=family, number=number)) for number in range(count)]
+
+
+def admission(number: int, **changes: object) -> Record:
+    """An admission by the ward at hour ``number``, its message id ``m<number>``."""
+    at = BEGIN + timedelta(hours=number)
+    told: dict[str, object] = {
+        "id": f"e{number}",
+        "patient": "p",
+        "message_id": f"m{number}",
+        "code": EventCode.ADMISSION,
+        "activity": Activity.NEW,
+        "target": None,
+        "sender": "ward",
+        "sender_name": "Ward",
+        "sender_root": None,
+        "author": Author(),
+        "happened": Moment(at),
+        "written": at,
+        "received": at,
+        "keys": (Key(KeyRank.STAY, "s"),),
+        "facts": StayFacts(ward=f"W{number}"),
+    }
+    return Record(**{**told, **changes})  # type: ignore[arg-type]

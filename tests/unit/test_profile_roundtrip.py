@@ -1,0 +1,78 @@
+"""What is written in our own profile is read again as the same message."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from fhir_mappings.inbound import Options, read
+from fhir_mappings.outbound import write
+from pathways.events import EventCode
+from pathways.messages import Message
+from pathways.refusals import Refusal
+from tests.unit.strategies import BASE_URL, messages
+
+OPTIONS = Options(received=datetime(2027, 1, 1, tzinfo=UTC), base_url=BASE_URL)
+
+
+def again(message: Message) -> Message:
+    """Write and read it."""
+    found = read(orjson.dumps(write(message, base_url=BASE_URL)), OPTIONS)
+    assert not isinstance(found, Refusal), found
+    return replace(found, content=b"", source=b"")
+
+
+@pytest.mark.parametrize("code", list(EventCode))
+@settings(max_examples=10)
+@given(data=st.data())
+def test_every_event_comes_back_the_same(code: EventCode, data: st.DataObject) -> None:
+    """read(dumps(write(m))) == m, for random facts of every event."""
+    message = data.draw(messages(code))
+    assert again(message) == message
+
+
+@given(messages())
+def test_writing_twice_gives_the_same_bytes(message: Message) -> None:
+    """Ids follow from the message's own: nothing is random."""
+    first, second = (orjson.dumps(write(message, base_url=BASE_URL)) for _ in range(2))
+    assert first == second
+
+
+_WRONG: SearchStrategy[Any] = st.sampled_from(
+    [None, "", "x", 0, -1, 1.5, True, [], {}, [None], [{}], {"a": "b"}, "#x"]
+)
+
+
+@settings(max_examples=150)
+@given(messages(), st.data())
+def test_reading_never_raises(message: Message, data: st.DataObject) -> None:
+    """Whatever is changed or left out: a message or a refusal whose issues name a place."""
+    bundle = write(message, base_url=BASE_URL)
+    for _ in range(data.draw(st.integers(1, 3))):
+        _spoil(bundle, data)
+    found = read(orjson.dumps(bundle), OPTIONS)
+    if isinstance(found, Refusal):
+        assert all(issue.where for issue in found.issues)
+
+
+def _spoil(node: Any, data: st.DataObject) -> None:
+    """Change or drop one value somewhere below."""
+    while True:
+        places = list(node) if isinstance(node, dict) else list(range(len(node)))
+        if not places:
+            return
+        place = data.draw(st.sampled_from(places))
+        inner = node[place]
+        if isinstance(inner, dict | list) and inner and data.draw(st.integers(0, 9)):
+            node = inner
+        elif data.draw(st.booleans()):
+            del node[place]
+            return
+        else:
+            node[place] = data.draw(_WRONG)
+            return
