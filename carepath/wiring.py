@@ -13,9 +13,11 @@ from starlette.applications import Starlette
 
 from carepath.api.app import application as server
 from carepath.api.context import Context
+from carepath.delivery.answers import Answers
 from carepath.delivery.gather import Gather
 from carepath.delivery.relay import Relay
 from carepath.service import Answer, Service, ServiceOptions
+from carepath.service.directory import Parties
 from carepath.service.rebuild import rebuild
 from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.store import database, parties
@@ -108,6 +110,8 @@ def application(settings: Settings) -> Starlette:
         database=opened,
         gather=Gather(service.handle, relay.wake, window=settings.gather_ms / 1000),
         relay=relay,
+        answers=Answers(opened),
+        parties=Parties(opened, open_mode=False),
         address=settings.address,
         version=version("carepath"),
         open_network=settings.open_network == NETWORK_CONSENT,

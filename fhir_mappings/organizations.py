@@ -10,6 +10,7 @@ kind, function                 ``type[].coding[]`` of ``party-kind`` and ``party
 parent                         ``partOf``: an Organization of the Bundle (``fullUrl`` or ``Organization/id``), or an id
 municipality                   ``address[]`` with the extension no-basis-municipalitycode on ``_district``
 phone                          the first ``telecom`` of system phone
+endpoint                       the first ``telecom`` of system url: the base address of its FHIR server
 ============================== ===========================================================================
 
 Organizations with ``active: false`` are left out. hl7.org/fhir/R4/organization.html
@@ -24,7 +25,7 @@ from pydantic import ValidationError
 from fhir_mappings.bundle import JSON, Resources, identifiers, last_segment
 from fhir_mappings.codes import CAREPATH, MUNICIPALITY_CODE, ORGANISATION_NUMBER, PARTY_FUNCTION
 from fhir_mappings.identifiers import canonical, check_organisation
-from fhir_mappings.parties import telecom
+from fhir_mappings.parties import is_endpoint, telecom
 from fhir_mappings.reading import parse
 from pathways.parties import Function, Identifier, Kind, Party
 from pathways.refusals import Issue, Reason, Refusal
@@ -82,7 +83,16 @@ def _party(parts: Resources, resource: JSON) -> Party:
         parent=_parent(parts, resource),
         municipality=_municipality(resource),
         phone=telecom(resource, "phone"),
+        endpoint=_endpoint(parts, resource),
     )
+
+
+def _endpoint(parts: Resources, resource: JSON) -> str | None:
+    told = telecom(resource, "url")
+    if told is not None and not is_endpoint(told):
+        text = "a url must be an http or https address without user, query and fragment"
+        parts.fault("value", text, resource, "telecom")
+    return told and told.rstrip("/")
 
 
 def _key(parts: Resources, resource: JSON) -> str | None:

@@ -1,6 +1,7 @@
 """Organisations and persons as messages name them."""
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from fhir_mappings.bundle import JSON, Resources, identifiers
 from pathways.messages import Author
@@ -41,6 +42,17 @@ def telecom(resource: JSON, system: str) -> str | None:
     """The first contact point of a system (phone, url, …)."""
     points = resource.get("telecom", ())
     return next((p["value"] for p in points if p.get("system") == system and p.get("value")), None)
+
+
+def is_endpoint(url: str) -> bool:
+    """Whether ``url`` is a base address that messages can be sent to: http or https, and nothing after its path."""
+    try:
+        parts = urlsplit(url)
+        hidden = parts.username or parts.password or parts.query or parts.fragment or ".." in url
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    return bool(sound) and not hidden and url.isascii() and url.isprintable() and " " not in url
 
 
 def author(parts: Resources, reference: JSON | None) -> Author | None:

@@ -47,12 +47,7 @@ def receipt(
         "resourceType": "MessageHeader",
         "id": id,
         "eventCoding": _event(message),
-        "destination": [
-            {
-                "endpoint": message.sender.endpoint or base_url,
-                "receiver": _reference(sender),
-            }
-        ],
+        "destination": [_destination(message, sender, base_url)],
         "sender": _reference(broker),
         "source": {"name": BROKER_NAME, "endpoint": base_url},
         "response": response,
@@ -65,6 +60,10 @@ def receipt(
         "timestamp": instant_text(at),
         "entry": [_entry(header), *told, *(_entry(party) for party in parties)],
     }
+
+
+def _destination(message: Message, sender: str, base_url: str) -> JSON:
+    return {"endpoint": message.sender.endpoint or base_url, "receiver": _reference(sender)}
 
 
 def _event(message: Message) -> JSON:

@@ -222,8 +222,8 @@ def organization(party: Party) -> JSON:
     resource |= {"active": party.valid_to is None, "name": party.name}
     if party.neutral_name:
         resource["alias"] = [party.neutral_name]
-    if party.phone:
-        resource["telecom"] = [{"system": "phone", "value": party.phone}]
+    if reached := [(s, v) for s, v in (("phone", party.phone), ("url", party.endpoint)) if v]:
+        resource["telecom"] = [{"system": system, "value": value} for system, value in reached]
     if party.municipality:
         resource["address"] = [_address("work", party.municipality)]
     return {**resource, **_party("partOf", party.parent)}

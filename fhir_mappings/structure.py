@@ -1,20 +1,17 @@
 """Whether a parsed Bundle is a well-formed FHIR R4 message: every fault, with its place.
 
-``fhir.resources`` (R4B) knows the elements, their cardinalities and the formats of dates and ids; it lets
-pass what ``fhir.md`` §1.3 lists. So one walk over the JSON does the rest: empty values, JSON types and
-required bindings; ``invariants`` has the rules of the Bundle. The model is thrown away: what goes on is the
-sender's own JSON. Texts never quote a value.
+``models`` knows the elements, their cardinalities and the formats of dates and ids; it lets pass what
+``fhir.md`` §1.3 lists. So one walk over the JSON does the rest: empty values, JSON types and required bindings;
+``invariants`` has the rules of the Bundle. What goes on is the sender's own JSON. Texts never quote a value.
 """
 
-import re
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from fhir.resources.R4B import fhirtypes
-from fhir.resources.R4B.bundle import Bundle, BundleEntry
-from pydantic import ValidationError
 
+from fhir_mappings import models
 from fhir_mappings.bindings import BINDINGS, BOOLEANS, DATA_TYPES, NUMBERS, TIMES
 from fhir_mappings.invariants import broken
 from fhir_mappings.reading import MAX_DEPTH
@@ -25,16 +22,8 @@ MAX_ISSUES: Final = 100
 
 _Place: TypeAlias = tuple[Any, str, str, int]  # value, FHIRPath, type, depth
 _SIMPLE: Final = BOOLEANS | NUMBERS | TIMES
-_NAMES: Final = re.compile(r"'(\w+)'")
-_STUMBLES: Final = (AttributeError, TypeError, KeyError)
-"""What the models raise, instead of an issue, where a URL is no text or the like."""
 _EMPTIES: Final = frozenset({str, list, dict, type(None)})
 _CONTAINERS: Final = frozenset({list, dict})
-_FORMATS: Final = {
-    "string_type": "must be a string",
-    "list_type": "must be an array",
-    "string_pattern_mismatch": "not in the format of this element's type",
-}
 _EMPTY: Final = "an empty value is not FHIR JSON: leave the property out"
 
 
@@ -43,7 +32,9 @@ def check(bundle: dict[str, Any]) -> tuple[Issue, ...]:
     faults = tuple(islice(_faults(bundle), MAX_ISSUES))
     if any(issue.code == "not-supported" for issue in faults):
         return faults  # the models cannot even be asked
-    return (*faults, *islice(_model_faults(bundle), MAX_ISSUES - len(faults)))
+    told = {issue.where for issue in faults}
+    more = (issue for issue in models.faults(bundle) if issue.where not in told)
+    return (*faults, *islice(more, MAX_ISSUES - len(faults)))
 
 
 def _faults(bundle: dict[str, Any]) -> Iterator[Issue]:
@@ -126,50 +117,3 @@ def _wrong_type(name: str, shape: type) -> str | None:
     if name in NUMBERS:
         return "must be a number, without quotation marks" if shape in {str, bool} else None
     return None if shape is str else "must be a date or time in quotation marks"
-
-
-def _model_faults(bundle: dict[str, Any]) -> Iterator[Issue]:
-    """What the R4B models say."""
-    try:
-        Bundle.model_validate(bundle)
-    except ValidationError as problem:
-        details = problem.errors(include_url=False, include_context=False, include_input=False)
-        for detail in details:
-            yield _issue(detail["type"], detail["msg"], detail["loc"])
-    except _STUMBLES:
-        yield Issue("structure", "a value in here has a wrong JSON type", _stumbled_at(bundle))
-
-
-def _stumbled_at(bundle: dict[str, Any]) -> str:
-    """The entry that the models cannot read."""
-    for index, entry in enumerate(bundle["entry"]):
-        try:
-            BundleEntry.model_validate(entry)
-        except ValidationError:
-            continue
-        except _STUMBLES:
-            return f"Bundle.entry[{index}]"
-    return "Bundle"
-
-
-def _issue(kind: str, said: str, place: tuple[int | str, ...]) -> Issue:
-    """A pydantic error in our words: its own might quote the value."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
-    where = "".join(chain(("Bundle",), steps)).removesuffix(".root")
-    if kind.endswith("missing"):
-        return Issue("required", "this element is required", where)
-    if kind == "extra_forbidden":
-        return Issue("structure", "FHIR R4 has no such element here", where)
-    if "from this list" in said:
-        names = ", ".join(_NAMES.findall(said))
-        if "multiple" in said:
-            return Issue("structure", f"only one of {names} may be given", where)
-        return Issue("required", f"one of {names} is required", where)
-    return Issue("value", _FORMATS.get(kind) or _format(said), where)
-
-
-def _format(said: str) -> str:
-    """The format that a value should have had."""
-    if "spec regex" in said or "date" in said:
-        return "not a valid date or time; a time of day needs seconds and a zone"
-    return "not a valid value of this element's type"

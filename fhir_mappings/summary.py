@@ -92,7 +92,6 @@ def document(handover: Handover, *, at: datetime, base_url: str, language: str) 
     composition: JSON = {
         "resourceType": "Composition",
         "id": id_,
-        "language": language,
         "status": "final",
         "type": {"coding": [{"system": PATHWAY_EVENT, "code": str(EventCode.HANDOVER_SUMMARY)}]},
         "subject": {"reference": f"Patient/{handover.patient}"},

@@ -58,7 +58,7 @@ def decide(case: Case) -> Refusal | Parked | None:
 
 
 def _no(text: str, reason: Reason = Reason.CONFLICT) -> Refusal:
-    return refuse(reason, "business-rule", text)
+    return refuse(reason, "business-rule", text, "Bundle.entry[0].resource.eventCoding")
 
 
 def _by_owner(case: Case, thread: Thread) -> Refusal | None:

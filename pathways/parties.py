@@ -82,6 +82,7 @@ class Party:
     receipt_mode: str = "application"  # none | transport | application
     tells_reading: bool = False
     phone: str | None = None
+    endpoint: str | None = None  # base URL of its own FHIR server, for answers given later
     contacts: tuple[str, ...] = ()  # for escalation
     opening_hours: tuple[OpeningHours, ...] = ()
     seen: bool = False  # entered by open mode, not by an administrator

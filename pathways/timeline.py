@@ -101,10 +101,10 @@ _FORWARDS = frozenset({EventCode.REFERRAL_FORWARDED, EventCode.INQUIRY_FORWARDED
 
 def _text_key(record: Record) -> str:
     key = f"entry.{record.code}"
+    if isinstance(record.facts, StayFacts) and record.code is EventCode.CAPACITY_ANSWER:
+        key += {True: ".yes", False: ".no", None: ""}[record.facts.can_receive]
     if record.activity in (Activity.REVISE, Activity.CANCEL):
-        return f"{key}.{record.activity}"
-    if record.code is EventCode.CAPACITY_ANSWER and isinstance(record.facts, StayFacts):
-        return f"{key}.{'no' if record.facts.can_receive is False else 'yes'}"
+        key += f".{record.activity}"
     return key
 
 

@@ -69,7 +69,7 @@ def application(context: Context, pages: Sequence[BaseRoute] = ()) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         with context.relay.running():
-            async with context.gather.running():
+            async with context.answers.running(), context.gather.running():
                 yield
 
     near = Middleware(OpenModeGuard, open_network=context.open_network, address=context.address)

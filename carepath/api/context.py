@@ -9,8 +9,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from carepath.api.metrics import Metrics
+from carepath.delivery.answers import Answers
 from carepath.delivery.gather import Gather
 from carepath.delivery.relay import Relay
+from carepath.service.directory import Parties
 from carepath.store.database import Database
 from carepath.store.times import micros
 
@@ -25,6 +27,8 @@ class Context:
     database: Database
     gather: Gather
     relay: Relay
+    answers: Answers
+    parties: Parties
     address: str
     version: str
     open_network: bool = False

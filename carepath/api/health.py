@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from carepath.api.context import context_of
-from carepath.store import feed, parked
+from carepath.store import answers, feed, parked
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -25,6 +25,7 @@ async def metrics(request: Request) -> Response:
     context = context_of(request)
     figures = context.metrics
     figures.unnumbered.set(await context.ask(feed.pending))
+    figures.unsent.set(await context.ask(answers.unsent))
     figures.parked.set(len(await context.ask(parked.listed)))
     for receiver, behind in (await context.ask(feed.lag)).items():
         figures.undelivered.labels(receiver).set(behind)

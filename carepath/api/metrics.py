@@ -23,6 +23,11 @@ class Metrics:
             "Outbox rows that wait for their place in a feed.",
             registry=self._registry,
         )
+        self.unsent = Gauge(
+            "carepath_answers_unsent",
+            "Answers that registered endpoints have not taken.",
+            registry=self._registry,
+        )
         self.parked = Gauge("carepath_parked_open", "Parked messages.", registry=self._registry)
         self.undelivered = Gauge(
             "carepath_feed_undelivered",

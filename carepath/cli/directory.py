@@ -16,6 +16,7 @@ acts_for        keys, separated by ``;``
 dialect         carepath, medcom or davinci
 receipt_mode    none, transport or application
 phone           for people who must call
+endpoint        base URL of its FHIR server: where answers to ``$process-message?async=true`` go
 opening_hours   ``mon-fri 08:00-15:30``, several separated by ``;``; local time
 valid_from      ``2026-01-01`` (from local midnight) or an instant with zone
 valid_to        as valid_from; no longer valid from then on
@@ -35,6 +36,7 @@ from typing import Any, Final
 from carepath.texts import ZONE
 from fhir_mappings.codes import ORGANISATION_NUMBER
 from fhir_mappings.identifiers import check_organisation
+from fhir_mappings.parties import is_endpoint
 from pathways.parties import Function, Identifier, Kind, OpeningHours, Party
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -169,6 +171,12 @@ def _municipality(written: str) -> str:
     return written
 
 
+def _endpoint(written: str) -> str:
+    if not is_endpoint(written):
+        raise ValueError("must be an http or https address without user, query and fragment")
+    return written.rstrip("/")
+
+
 def _opening_hours(written: str) -> tuple[OpeningHours, ...]:
     return tuple(hours for part in _parts(written) for hours in _hours(part))
 
@@ -206,6 +214,7 @@ COLUMNS: Final[Mapping[str, Callable[[str], object]]] = {
     "dialect": _one_of(_DIALECTS),
     "receipt_mode": _one_of(_RECEIPTS),
     "phone": str,
+    "endpoint": _endpoint,
     "opening_hours": _opening_hours,
     "valid_from": _instant,
     "valid_to": _instant,

@@ -28,6 +28,10 @@ DatabaseUrl = Annotated[
         show_default="sqlite:///carepath.db",
     ),
 ]
+Language = Annotated[
+    str | None,
+    typer.Option(help="nb or en.", envvar="CAREPATH_LANGUAGE", show_default="nb"),
+]
 LOCAL = "http://127.0.0.1:8000"
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from carepath import texts
 from carepath.cli import output, server
-from carepath.cli.options import LOCAL, AsJson, Organisation, Url, instant, settings
+from carepath.cli.options import LOCAL, AsJson, Language, Organisation, Url, instant, settings
 from fhir_mappings.codes import TIMELINE_MARK
 from fhir_mappings.html import to_text
 from pathways.moments import Moment
@@ -28,9 +28,7 @@ def timeline(
         str | None, typer.Option("--as-of", metavar="T", help="Show what was known at that time.")
     ] = None,
     organisation: Organisation = None,
-    language: Annotated[
-        str | None, typer.Option(help="nb or en.", envvar="CAREPATH_LANGUAGE", show_default="nb")
-    ] = None,
+    language: Language = None,
     url: Url = LOCAL,
     as_json: AsJson = False,
 ) -> None:
@@ -56,10 +54,7 @@ def timeline(
             headers={"Accept-Language": spoken},
         )
         bundle = server.answer(response)
-    if as_json:
-        output.json(bundle)
-    else:
-        show(bundle, spoken)
+    output.json(bundle) if as_json else show(bundle, spoken)
 
 
 def find(client: httpx.Client, patient: str) -> str:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from carepath.store import parties
-from carepath.store.database import Database
+from carepath.store.database import Connection, Database
 from fhir_mappings.codes import GLN, HER_ID, ORGANISATION_NUMBER, SOR
 from fhir_mappings.resources import organization
 from pathways.messages import Message, stable_id
@@ -31,13 +31,12 @@ class Parties:
     _version: int = -1
     current: Directory = field(default_factory=Directory)
 
-    def refresh(self) -> None:
+    def refresh(self, connection: Connection) -> None:
         """See changes that other processes made."""
-        with self.database.read() as connection:
-            version = parties.directory_version(connection)
-            if version != self._version:
-                self.current = parties.directory(connection)
-                self._version = version
+        version = parties.directory_version(connection)
+        if version != self._version:
+            self.current = parties.directory(connection)
+            self._version = version
 
     def find(self, ref: PartyRef, at: datetime) -> Party | None:
         """The party that a message names."""
@@ -52,11 +51,21 @@ class Parties:
         if not unknown:
             return
         with self.database.write() as connection:
+            self.refresh(connection)
             for ref in unknown:
-                party = _seen(ref)
-                if parties.show(connection, party.key) is None:
+                if self.find(ref, at) is None:
+                    party = self._with(ref)
                     parties.upsert(connection, self.database.keys, party, organization(party), at)
-        self.refresh()
+            self.refresh(connection)
+
+    def _with(self, ref: PartyRef) -> Party:
+        """A new party, or the one that has its key already, with one more thing that it is found by."""
+        key = default_key(ref.known_by)
+        known = self.current.parties.get(key)
+        if known is not None:
+            return replace(known, identifiers=(*known.identifiers, *ref.known_by))
+        name = ref.name or ref.known_by[0].value
+        return Party(key=key, name=name, identifiers=ref.known_by, seen=True)
 
 
 def named(message: Message) -> Iterable[PartyRef]:
@@ -70,16 +79,6 @@ def named(message: Message) -> Iterable[PartyRef]:
         ref = getattr(message.facts, name, None)
         if isinstance(ref, PartyRef):
             yield ref
-
-
-def _seen(ref: PartyRef) -> Party:
-    identifiers = ref.known_by
-    return Party(
-        key=default_key(identifiers),
-        name=ref.name or identifiers[0].value,
-        identifiers=identifiers,
-        seen=True,
-    )
 
 
 def default_key(identifiers: Iterable[Identifier]) -> str:

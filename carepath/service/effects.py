@@ -47,8 +47,9 @@ class Effects:
         self._grant(record, thread, Recipient(record.sender, Basis.SENT))
         for recipient in told:
             self._grant(record, thread, recipient)
-            if before.participants and recipient.party not in before.participants:
-                self._hand_over(record, patient, before, recipient.party)
+        newcomers = [r.party for r in told if r.party not in before.participants]
+        if before.participants and newcomers:
+            self._hand_over(record, patient, before, newcomers)
         for receiver in (*record.receivers, OPERATOR):
             self.unit.send(
                 id=stable_id("outbox", record.id, receiver, record.code),
@@ -73,58 +74,64 @@ class Effects:
         )
 
     def _hand_over(
-        self, record: Record, patient: PatientState, before: Header, newcomer: str
+        self, record: Record, patient: PatientState, before: Header, newcomers: Iterable[str]
     ) -> None:
         """What somebody who joins must know at once: contacts, open matters, person sheet, titles."""
         handover = summary.Handover(
             patient=patient.key,
-            identifiers=tuple(self.unit.identifiers(patient)),
+            identifiers=tuple(self.unit.identifiers([patient.key])[patient.key]),
             header=before,
             threads=self.unit.open_threads(patient),
             reports=self.unit.reports(patient, REPORTS),
             directory=self.directory,
         )
-        made = summary.message(
-            handover,
-            id=stable_id("summary", record.id, newcomer),
-            receiver=self.directory.parties[newcomer],
-            at=self.unit.now,
-            base_url=self.base_url,
-        )
-        self._send(record, patient, newcomer, EventCode.HANDOVER_SUMMARY, made)
+        for newcomer in newcomers:
+            id_ = stable_id("summary", record.id, newcomer)
+            made = summary.message(
+                handover,
+                id=id_,
+                receiver=self.directory.parties[newcomer],
+                at=self.unit.now,
+                base_url=self.base_url,
+            )
+            self._send(record, newcomer, EventCode.HANDOVER_SUMMARY, id_, orjson.dumps(made))
 
-    def misaddressed(self, record: Record, patient: PatientState, ke: str) -> None:
+    def misaddressed(self, record: Record, ke: str) -> None:
         """The KE gets the envelope; the content only when it takes the matter over."""
+        id_ = stable_id("misaddressed", record.id, ke)
         made = summary.misaddressed(
-            id=stable_id("misaddressed", record.id, ke),
+            id=id_,
             record=record,
             receiver=self.directory.parties[ke],
             at=self.unit.now,
             base_url=self.base_url,
         )
-        self._send(record, patient, ke, EventCode.MISADDRESSED, made)
+        self._send(record, ke, EventCode.MISADDRESSED, id_, orjson.dumps(made))
+
+    def answer_later(self, record: Record, receipt: bytes) -> None:
+        """The receipt of what was parked first: its sender hears of it in the feed."""
+        id_ = stable_id("receipt", record.id)
+        self._send(record, record.sender, EventCode.ACKNOWLEDGEMENT, id_, receipt)
 
     def _send(
-        self,
-        record: Record,
-        patient: PatientState,
-        receiver: str,
-        kind: EventCode,
-        message: dict[str, Any],
+        self, record: Record, receiver: str, kind: EventCode, message_id: str, body: bytes
     ) -> None:
+        """A message the broker made itself."""
         self.unit.send(
             id=stable_id("outbox", record.id, receiver, kind),
             receiver=receiver,
             kind=kind.value,
-            patient=patient.key,
+            patient=record.patient,
             event=record.id,
-            message_id=message["entry"][0]["resource"]["id"],
-            body=orjson.dumps(message),
+            message_id=message_id,
+            body=body,
         )
 
     def keep_versions(self) -> int:
         """A new version of every FHIR resource that this batch changed; how many there were."""
-        made = [view for patient in self.unit.changed_patients() for view in self._views(patient)]
+        changed_patients = self.unit.changed_patients()
+        described = self.unit.identifiers([p.key for p in changed_patients if _looks_different(p)])
+        made = [view for p in changed_patients for view in self._views(p, described.get(p.key))]
         known = self.unit.versions({(view.type, view.id) for view in made})
         changed = 0
         for view in made:
@@ -136,10 +143,13 @@ class Effects:
                 changed += 1
         return changed
 
-    def _views(self, patient: PatientState) -> Iterable["View"]:
-        """The patient, and the current state of every thread that changed."""
-        body = resources.patient(patient.header, self.unit.identifiers(patient), patient.key)
-        yield View(patient.key, None, body)
+    def _views(
+        self, patient: PatientState, identifiers: list[Identifier] | None
+    ) -> Iterable["View"]:
+        """The patient, if anything shows, and the current state of every thread that changed."""
+        if identifiers is not None:
+            body = resources.patient(patient.header, identifiers, patient.key)
+            yield View(patient.key, None, body)
         for thread in self.unit.changed_threads(patient):
             for resource in resources.of_thread(thread, self.directory):
                 yield View(patient.key, thread.id, resource)
@@ -199,3 +209,15 @@ def _searched(resource: dict[str, Any]) -> dict[str, Any]:
 def _code(resource: dict[str, Any]) -> str | None:
     codings: Collection[dict[str, str]] = resource.get("code", {}).get("coding", ())
     return next((coding["code"] for coding in codings), None)
+
+
+def _looks_different(patient: PatientState) -> bool:
+    """Whether the Patient resource may have changed: most messages say nothing new of the person."""
+    if patient.loaded is None or patient.new_identifiers:
+        return True
+    return _shown(patient.loaded) != _shown(patient.header)
+
+
+def _shown(header: Header) -> tuple[object, ...]:
+    demographics = {name: told.value for name, told in header.demographics.items()}
+    return demographics, header.deceased, header.person

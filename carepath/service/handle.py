@@ -31,6 +31,9 @@ TRIES = 5
 """How often a batch is tried when the database reports a passing fault."""
 
 
+Readable = tuple[Submission, Message]
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -53,6 +56,7 @@ class Service:
     database: Database
     options: ServiceOptions = field(default_factory=ServiceOptions)
     _parties: Parties = field(init=False)
+    _waiting: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self._parties = Parties(self.database, self.options.open_mode)
@@ -61,29 +65,23 @@ class Service:
         """Take messages in, all or each refused with its reason; raises nothing for what was sent."""
         now = self.options.now()
         readings = [self._read(submission, now) for submission in batch]
-        messages = [reading for reading in readings if isinstance(reading, Message)]
-        self._parties.refresh()
-        self._parties.enter(messages, now)
-        pending: list[tuple[int, Arrival, bool]] = []
-        done: dict[int, Answer] = {}
-        for position, (submission, reading) in enumerate(zip(batch, readings, strict=True)):
-            arrival = (
-                reading if isinstance(reading, Refusal) else self._arrival(submission, reading, now)
-            )
-            if isinstance(arrival, Refusal):
-                done[position] = answers.refused(arrival)
-            else:
-                pending.append((position, arrival, submission.again))
-        kept = self._commit([(arrival, again) for _, arrival, again in pending], now)
-        done.update(zip((position for position, _, _ in pending), kept, strict=True))
-        self._retry_waiting(kept)
-        return [done[position] for position in range(len(batch))]
+        readable = [
+            (submission, reading)
+            for submission, reading in zip(batch, readings, strict=True)
+            if isinstance(reading, Message)
+        ]
+        self._parties.enter([message for _, message in readable], now)
+        given = iter(self._commit(readable, now) if readable else ())
+        answered = [
+            answers.refused(reading) if isinstance(reading, Refusal) else next(given)
+            for reading in readings
+        ]
+        self._retry_waiting()
+        return answered
 
-    def _retry_waiting(self, answers_: Sequence[Answer]) -> None:
-        """What waited for a matter nobody knew is tried again as soon as its patient gets news."""
-        patients = {a.patient for a in answers_ if a.verdict is Verdict.ACCEPTED and a.patient}
-        with self.database.read() as connection:
-            waiting = parked.waiting(connection, patients)
+    def _retry_waiting(self) -> None:
+        """What waited for a matter nobody knew is tried again as soon as the matter is there."""
+        waiting, self._waiting = self._waiting, []
         for id_ in waiting:
             self.retry(id_)
 
@@ -129,38 +127,34 @@ class Service:
             message, sender.key, keys_of(message, sender.key, directory.root(sender.key))
         )
 
-    def _commit(self, arrivals: Sequence[tuple[Arrival, bool]], now: datetime) -> list[Answer]:
+    def _commit(self, readable: Sequence[Readable], now: datetime) -> list[Answer]:
         """One transaction; on a fault that is not the database's own, each half by itself."""
-        if not arrivals:
-            return []
         try:
-            return self._with_patience(arrivals, now)
+            return self._with_patience(readable, now)
         except Unreachable as fault:
             log.exception("database out of reach", fault=type(fault).__name__)
-            return [answers.refused(_FAULT, arrival.message.id) for arrival, _ in arrivals]
+            return [answers.refused(_FAULT, message.id) for _, message in readable]
         except Exception as fault:
-            if len(arrivals) == 1:
+            if len(readable) == 1:
                 log.exception("message not taken in", fault=type(fault).__name__)
-                return [answers.refused(_FAULT, arrivals[0][0].message.id)]
-            middle = len(arrivals) // 2
-            return self._commit(arrivals[:middle], now) + self._commit(arrivals[middle:], now)
+                return [answers.refused(_FAULT, readable[0][1].id)]
+            middle = len(readable) // 2
+            return self._commit(readable[:middle], now) + self._commit(readable[middle:], now)
 
-    def _with_patience(
-        self, arrivals: Sequence[tuple[Arrival, bool]], now: datetime
-    ) -> list[Answer]:
-        for attempt in range(TRIES):
+    def _with_patience(self, readable: Sequence[Readable], now: datetime) -> list[Answer]:
+        for attempt in range(TRIES - 1):
             try:
-                return self._transaction(arrivals, now)
+                return self._transaction(readable, now)
             except TRANSIENT:
-                if attempt + 1 == TRIES:
-                    raise
                 time.sleep(0.05 * 2**attempt)
-        raise AssertionError("unreachable")
+        return self._transaction(readable, now)
 
-    def _transaction(self, arrivals: Sequence[tuple[Arrival, bool]], now: datetime) -> list[Answer]:
+    def _transaction(self, readable: Sequence[Readable], now: datetime) -> list[Answer]:
         with self.database.write() as connection:
+            self._parties.refresh(connection)
+            arrivals = [self._arrival(submission, message, now) for submission, message in readable]
             unit = Unit(connection, self.database.keys, now)
-            unit.load([arrival for arrival, _ in arrivals])
+            unit.load([arrival for arrival in arrivals if isinstance(arrival, Arrival)])
             effects = Effects(unit, self._parties.current, self.options.base_url)
             intake = Intake(
                 unit,
@@ -170,10 +164,19 @@ class Service:
                 self.options.clock_skew,
                 self.options.open_mode,
             )
-            given = [intake.take(arrival, again=again) for arrival, again in arrivals]
+            given = [
+                answers.refused(arrival, message.id)
+                if isinstance(arrival, Refusal)
+                else intake.take(arrival, again=submission.again)
+                for arrival, (submission, message) in zip(arrivals, readable, strict=True)
+            ]
             effects.keep_versions()
             unit.flush()
-            return given
+            waiting = parked.waiting(connection, unit.new_matters)
+        self._waiting = waiting
+        return given
 
 
-_FAULT = refuse(Reason.TRANSIENT, "exception", "something went wrong on our side; send it again")
+_FAULT = refuse(
+    Reason.TRANSIENT, "exception", "something went wrong on our side; send it again", "Bundle"
+)

@@ -67,9 +67,9 @@ class Intake:
             case Refusal() as refusal:
                 return answers.refused(refusal, arrival.message.id)
             case None:
-                return self._process(arrival)
+                return self._process(arrival, again=again)
 
-    def _process(self, arrival: Arrival) -> Answer:
+    def _process(self, arrival: Arrival, *, again: bool) -> Answer:
         message = arrival.message
         if isinstance(message.facts, ReceiptFacts) or message.patient is None:
             return self._acknowledge(arrival)
@@ -82,7 +82,8 @@ class Intake:
             return self._refuse(arrival, spot)
         if isinstance(spot, Parked):
             return self._park(arrival, spot.reason, patient)
-        return self._keep(arrival, message.patient, patient or self.unit.create_patient(), spot)
+        whose = patient or self.unit.create_patient()
+        return self._keep(arrival, message.patient, whose, spot, again=again)
 
     def _acknowledge(self, arrival: Arrival) -> Answer:
         """A receipt is never answered; one for a message that was never sent is kept as unmatched."""
@@ -159,7 +160,9 @@ class Intake:
 
     # keeping it
 
-    def _keep(self, arrival: Arrival, told: Patient, patient: PatientState, spot: Spot) -> Answer:
+    def _keep(
+        self, arrival: Arrival, told: Patient, patient: PatientState, spot: Spot, *, again: bool
+    ) -> Answer:
         """The event, the thread's and the header's new state, grants, deliveries, the receipt."""
         unit, before = self.unit, patient.header
         where = (
@@ -182,9 +185,11 @@ class Intake:
         self.effects.deliver(record, thread, patient, before, told_of_it)
         warnings = self._warnings(record, history)
         if spot.ke is not None:
-            self.effects.misaddressed(record, patient, spot.ke.key)
+            self.effects.misaddressed(record, spot.ke.key)
             warnings.append(_MISADDRESSED)
         receipt = answers.accepted(arrival, base_url=self.base_url, at=unit.now, issues=warnings)
+        if again:
+            self.effects.answer_later(record, receipt)
         return self._settle(arrival, Verdict.ACCEPTED, 200, receipt, patient)
 
     def _record(self, arrival: Arrival, patient: PatientState, spot: Spot, told: Patient) -> Record:

@@ -23,7 +23,8 @@ BATCH = 100
 def rebuild(database: Database, base_url: str, now: datetime) -> int:
     """Make threads, headers and FHIR versions again; how many of them were not as they should be."""
     parties = Parties(database, open_mode=False)
-    parties.refresh()
+    with database.read() as connection:
+        parties.refresh(connection)
     changed, last = 0, ""
     while True:
         with database.write() as connection:
@@ -54,7 +55,7 @@ def _rebuild(unit: Unit, patient: PatientState) -> int:
             changed += 1
     rebuilding.drop_threads(unit, wrong)
     changed += len(wrong) + (header != patient.header)
-    patient.header, patient.changed = header, True
+    patient.header, patient.changed, patient.loaded = header, True, None
     return changed
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pathways.events import PersonFacts
-from pathways.messages import Key, Message, stable_id
+from pathways.messages import Key, Message, Record, stable_id
 from pathways.parties import Identifier
 from pathways.pathway import Header, Thread
 
@@ -59,7 +59,10 @@ class PatientState:
     header: Header = field(default_factory=Header)
     received: datetime = _NEVER
     created: datetime | None = None
+    loaded: Header | None = None  # as it was before the batch
     changed: bool = False
+    new_identifiers: bool = False
+    records: list[Record] = field(default_factory=list)  # of this batch
     threads: dict[str, Thread] = field(default_factory=dict)
     keys: dict[bytes, str] = field(default_factory=dict)  # blind key → thread id
 

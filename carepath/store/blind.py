@@ -18,6 +18,11 @@ class Keys:
     """Derived from one secret of 32 bytes."""
 
     secret: bytes = field(repr=False)
+    _cipher: AESGCM = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        derived = hashlib.blake2b(b"seal", key=self.secret, digest_size=32).digest()
+        object.__setattr__(self, "_cipher", AESGCM(derived))
 
     def blind(self, text: str) -> bytes:
         """A keyed hash of 16 bytes: the same text always gives the same index."""
@@ -26,14 +31,11 @@ class Keys:
     def seal(self, text: str, about: bytes) -> bytes:
         """Encrypt ``text`` (AES-256-GCM), bound to ``about``."""
         nonce = os.urandom(12)
-        return nonce + self._cipher().encrypt(nonce, text.encode(), about)
+        return nonce + self._cipher.encrypt(nonce, text.encode(), about)
 
     def unseal(self, sealed: bytes, about: bytes) -> str:
         """The inverse of ``seal``; raises ``cryptography.exceptions.InvalidTag`` when bytes were changed."""
-        return self._cipher().decrypt(sealed[:12], sealed[12:], about).decode()
-
-    def _cipher(self) -> AESGCM:
-        return AESGCM(hashlib.blake2b(b"seal", key=self.secret, digest_size=32).digest())
+        return self._cipher.decrypt(sealed[:12], sealed[12:], about).decode()
 
 
 def load_keys(path: Path) -> Keys:

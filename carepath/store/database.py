@@ -16,6 +16,21 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from carepath.store.blind import Keys
 
+__all__ = [
+    "TRANSIENT",
+    "Connection",
+    "Database",
+    "DatabaseError",
+    "Unreachable",
+    "is_sqlite",
+    "migrate",
+    "newest_schema_version",
+    "open_database",
+    "schema_version",
+    "sqlite_file",
+    "without_password",
+]
+
 DatabaseError = DBAPIError
 """Any fault the database reports."""
 Unreachable = OperationalError

@@ -59,6 +59,8 @@ def source(conn: Connection, id_: str) -> bytes | None:
 
 def waiting(conn: Connection, patients: Collection[str]) -> list[str]:
     """The open ones of these patients that wait for a matter to be known, oldest first."""
+    if not patients:
+        return []
     wanted = select(parked.c.id).where(
         parked.c.patient.in_(patients),
         parked.c.state == State.OPEN,

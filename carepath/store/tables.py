@@ -143,7 +143,7 @@ thread_keys = Table(
     Column("patient", Text, nullable=False),
     Column("blind", LargeBinary, nullable=False),  # keyed hash of family|rank|value
     Column("thread", Text, nullable=False, index=True),
-    PrimaryKeyConstraint("patient", "blind"),
+    PrimaryKeyConstraint("blind", "patient"),
 )
 
 thread_aliases = Table(
@@ -211,6 +211,25 @@ deliveries = Table(
     Column("number", BigInteger, nullable=False),  # everything up to here had been handed over
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("receiver", "number"),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", Text, primary_key=True),  # MessageHeader.id of the response message
+    Column("party", Text, nullable=False),  # directory key of whoever is owed it
+    Column("url", Text, nullable=False),  # where it is sent
+    Column("body", LargeBinary, nullable=False),  # the response message
+    Column("tries", Integer, nullable=False),
+    Column("next_try", BigInteger, nullable=False),
+    Column("status", Integer),  # HTTP status of the last try; none when nobody answered
+    Column("done", BigInteger),  # taken, or refused for good
+)
+Index(
+    "ix_answers_due",
+    answers.c.next_try,
+    sqlite_where=answers.c.done.is_(None),
+    postgresql_where=answers.c.done.is_(None),
 )
 
 resources = Table(

@@ -37,6 +37,7 @@ class Unit:
     seen: dict[MessageKey, Seen] = field(default_factory=dict)
     envelopes: dict[MessageKey, Seen] = field(default_factory=dict)
     patients: dict[str, PatientState] = field(default_factory=dict)
+    new_matters: set[str] = field(default_factory=set)  # patients with a thread nobody knew
     _by_identifier: dict[bytes, str] = field(default_factory=dict)
     _threads: dict[str, Thread] = field(default_factory=dict)
     _rows: dict[str, list[Row]] = field(default_factory=dict)
@@ -84,9 +85,8 @@ class Unit:
         )
         ids = {arrival.message.id for arrival in arrivals}
         envelopes = {arrival.message.envelope for arrival in arrivals} - {None}
-        self._remember_all(query.where(inbox.message_id.in_(ids)))
-        if envelopes:
-            self._remember_all(query.where(inbox.envelope.in_(envelopes)))
+        came = inbox.message_id.in_(ids)
+        self._remember_all(query.where(came | inbox.envelope.in_(envelopes) if envelopes else came))
 
     def _remember_all(self, query: Select[Any]) -> None:
         for id_, sender, format_, message_id, *rest in self.connection.execute(query):
@@ -121,20 +121,17 @@ class Unit:
     def read_patients(self, query: Select[Any]) -> None:
         """Know the patients of a query over their whole rows."""
         for row in self.connection.execute(query).mappings():
-            self.patients[row["key"]] = PatientState(
-                row["key"],
-                codec.header(row["body"]),
-                instant(row["received"]),
-                instant(row["created"]),
-            )
+            header = codec.header(row["body"])
+            times = instant(row["received"]), instant(row["created"])
+            self.patients[row["key"]] = PatientState(row["key"], header, *times, loaded=header)
 
     def _load_threads(self, arrivals: Sequence[Arrival]) -> None:
         blinds = {self.blind_key(a.message.family, key) for a in arrivals for key in a.keys}
         at = tables.thread_keys.c
-        known = at.patient.in_(self.patients)
-        query = select(at.patient, at.blind, at.thread).where(known, at.blind.in_(blinds))
+        query = select(at.patient, at.blind, at.thread).where(at.blind.in_(blinds))
         for patient, blind, thread in self.connection.execute(query) if self.patients else ():
-            self.patients[patient].keys[bytes(blind)] = thread
+            if patient in self.patients:  # another patient may have the same number of a sender
+                self.patients[patient].keys[bytes(blind)] = thread
         found = {thread for state in self.patients.values() for thread in state.keys.values()}
         for thread in self.threads(tables.threads.c.id.in_(found)) if found else ():
             self.patients[thread.patient].threads[thread.id] = thread
@@ -167,10 +164,11 @@ class Unit:
         return self._records(tables.events.c.thread.in_(threads))
 
     def reports(self, patient: PatientState, codes: Collection[str]) -> list[Record]:
-        """The patient's newest twenty documents."""
-        self._write("events", tables.events)
+        """The patient's newest twenty documents, newest first; those of this batch too."""
         at = tables.events.c
-        return self._records((at.patient == patient.key) & at.code.in_(codes), limit=20)
+        stored = self._records((at.patient == patient.key) & at.code.in_(codes), limit=20)
+        told = [record for record in patient.records if record.code in codes]
+        return sorted((*stored, *told), key=lambda r: r.order, reverse=True)[:20]
 
     def _records(self, condition: Any, limit: int | None = None) -> list[Record]:
         newest_first = tables.events.c.happened.desc()
@@ -213,6 +211,7 @@ class Unit:
             blind = self.blind_identifier(identifier, arrival)
             if blind not in self._by_identifier:
                 self._by_identifier[blind] = patient.key
+                patient.new_identifiers = True
                 told = f"{identifier.system}|{identifier.value}"
                 self._add(
                     "patient_identifiers",
@@ -222,17 +221,17 @@ class Unit:
                     cipher=self.keys.seal(told, blind),
                 )
 
-    def identifiers(self, patient: PatientState) -> list[Identifier]:
-        """All identifiers that lead to the patient."""
+    def identifiers(self, patients: Collection[str]) -> dict[str, list[Identifier]]:
+        """All identifiers that lead to each of the patients."""
         self._write("patient_identifiers", tables.patient_identifiers)
         known = tables.patient_identifiers.c
-        query = (
-            select(known.blind, known.cipher)
-            .where(known.patient == patient.key)
-            .order_by(known.blind)
-        )
-        rows = self.connection.execute(query).all()
-        return [Identifier(*self.keys.unseal(c, bytes(b)).split("|", 1)) for b, c in rows]
+        query = select(known.patient, known.blind, known.cipher).where(known.patient.in_(patients))
+        found: dict[str, list[Identifier]] = {patient: [] for patient in patients}
+        rows = self.connection.execute(query.order_by(known.blind)) if patients else ()
+        for patient, blind, cipher in rows:
+            system, value = self.keys.unseal(cipher, bytes(blind)).split("|", 1)
+            found[patient].append(Identifier(system, value))
+        return found
 
     def link(self, patient: PatientState, others: Collection[str]) -> None:
         """Make ``others`` exactly the patients that this one is said to be, too. Keys stay as they are."""
@@ -245,6 +244,7 @@ class Unit:
 
     def keep_record(self, record: Record, thread: str) -> None:
         """One more event."""
+        self.patients[record.patient].records.append(record)
         self._rows.setdefault("events", []).append(codec.record_row(record, thread))
 
     def keep_thread(
@@ -252,6 +252,8 @@ class Unit:
     ) -> None:
         """A thread's new state, its keys, and the threads it takes the place of."""
         patient = self.patients[thread.patient]
+        if thread.id not in patient.threads:
+            self.new_matters.add(patient.key)
         for gone in replaced:
             self._rename(patient, gone.id, thread.id)
         patient.threads[thread.id] = self._threads[thread.id] = thread

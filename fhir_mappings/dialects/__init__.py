@@ -5,7 +5,9 @@ from typing import Final, TypeAlias
 
 from fhir_mappings.bundle import Resources
 from fhir_mappings.codes import DAVINCI_EVENT, MEDCOM_EVENT, PATHWAY_EVENT
-from fhir_mappings.dialects import carepath, davinci, medcom
+from fhir_mappings.dialects.carepath import message as carepath
+from fhir_mappings.dialects.davinci import message as davinci
+from fhir_mappings.dialects.medcom import message as medcom
 from fhir_mappings.options import Options
 from pathways.messages import Message
 from pathways.refusals import Refusal
@@ -13,7 +15,7 @@ from pathways.refusals import Refusal
 Dialect: TypeAlias = Callable[[Resources, Options, bytes], Message | Refusal]
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
-    PATHWAY_EVENT: carepath.message,
-    MEDCOM_EVENT: medcom.message,
-    DAVINCI_EVENT: davinci.message,
+    PATHWAY_EVENT: carepath,
+    MEDCOM_EVENT: medcom,
+    DAVINCI_EVENT: davinci,
 }

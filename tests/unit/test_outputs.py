@@ -1,147 +1,48 @@
 """Everything we write is FHIR R4: the models read it, and our own checks find nothing in it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import orjson
 import pytest
-from fhir.resources.R4B import get_fhir_model_class
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carepath.api.parameters import PARAMETERS
-from fhir_mappings import entries, resources, summary
+from fhir_mappings import entries, resources
 from fhir_mappings.capability import statement
 from fhir_mappings.outcome import outcome
 from fhir_mappings.receipt import receipt
 from fhir_mappings.structure import check
-from fhir_mappings.words import WORDS
 from pathways.corrections import Mark
 from pathways.events import (
     RULES,
     Activity,
     EventCode,
     Family,
-    PersonFacts,
     ReferralFacts,
-    Relative,
-    ReportFacts,
     StayFacts,
 )
-from pathways.messages import Author, Key, KeyRank, Message, Record
+from pathways.messages import Author, Message
 from pathways.moments import Moment
-from pathways.parties import Directory, Identifier, Kind, Party, PartyRef
-from pathways.pathway import Header, Thread, Told, fold, header_with
+from pathways.parties import Identifier, Party, PartyRef
+from pathways.pathway import Header, Told, fold, header_with
 from pathways.refusals import Issue
 from pathways.timeline import entries as timeline
-from pathways.transitions import CLOSED, Status
+from pathways.transitions import Status
 from tests.unit.strategies import BASE_URL, messages
-
-JSON = dict[str, Any]
-
-AT = datetime(2026, 3, 7, 1, 10, tzinfo=UTC)
-ORDER = (AT, AT, "e1")
-HOSPITAL = Party(
-    key="slagen",
-    name="Slagen sykehus",
-    kind=Kind.HOSPITAL,
-    identifiers=(Identifier("urn:x", "1"),),
-    neutral_name="Sykehuset",
-    parent="helse-slagen",
-    municipality="3905",
-    phone="+4733000000",
+from tests.unit.written import (
+    AT,
+    DIRECTORY,
+    HOSPITAL,
+    JSON,
+    KNOWN,
+    ORDER,
+    as_record,
+    header,
+    sound,
+    thread,
 )
-DOCTOR = Party(key="lege", name="Lia legekontor", parent="lia")
-DIRECTORY = Directory({party.key: party for party in (HOSPITAL, DOCTOR)})
-KNOWN = PartyRef((Identifier("urn:x", "1"),), "Slagen")
-
-
-def faults(resource: JSON) -> list[Issue]:
-    """What is wrong with a resource, as if somebody had sent it to us."""
-    header = {
-        "resourceType": "MessageHeader",
-        "eventCoding": {"system": "urn:x", "code": "x"},
-        "source": {"endpoint": "urn:x"},
-    }
-    bundle = {
-        "resourceType": "Bundle",
-        "type": "message",
-        "entry": [{"resource": header}, {"resource": orjson.loads(orjson.dumps(resource))}],
-    }
-    return list(check(bundle))
-
-
-def sound(resource: JSON) -> JSON:
-    """``resource``, after it was checked."""
-    assert faults(resource) == []
-    get_fhir_model_class(resource["resourceType"]).model_validate(resource)
-    return resource
-
-
-def thread(family: Family, status: Status, **changes: Any) -> Thread:
-    """A thread of the family."""
-    known = Thread(
-        id="t1",
-        patient="p1",
-        family=family,
-        anchor=Key(KeyRank.STAY, "s"),
-        status=status,
-        sender="slagen",
-        owner="slagen",
-        begun=Moment(AT),
-        updated=Moment(AT + timedelta(hours=1)),
-    )
-    return replace(known, **changes)
-
-
-def as_record(message: Message, number: int = 0) -> Record:
-    """The record of an accepted message."""
-    return Record(
-        id=f"e{number}",
-        patient="p1",
-        message_id=message.id,
-        code=message.code,
-        activity=message.activity,
-        target=message.target,
-        sender="slagen",
-        sender_name="Slagen sykehus",
-        sender_root=None,
-        author=message.author,
-        happened=message.happened,
-        written=message.written,
-        received=AT,
-        keys=message.keys,
-        facts=message.facts,
-    )
-
-
-def header(**changes: Any) -> Header:
-    """A header in which everything is told."""
-    told: dict[str, Any] = {
-        "family": "Nordmann",
-        "given": ("Kari", "Lise"),
-        "birth_date": "1940-02-29",
-        "gender": "female",
-        "municipality": "3905",
-        "district": "390501",
-        "gp": "lege",
-    }
-    person = PersonFacts(
-        sheet="Liker kaffe",
-        sheet_title="Om Kari",
-        relatives=(Relative("Ola", "sønn", "1"), Relative("Per")),
-        stay_municipality="0301",
-        linked=(Identifier("urn:x", "2"),),
-    )
-    whole = Header(
-        demographics={name: Told(ORDER, value) for name, value in told.items()},
-        contacts={"slagen": (ORDER, Author("Siri", "2", "sykepleier")), "x": (ORDER, Author("Bo"))},
-        deceased={"t1": Moment(AT)},
-        person=person,
-    )
-    return replace(whole, **changes)
-
 
 # --- receipts and outcomes
 
@@ -422,115 +323,6 @@ def test_an_entry_escapes_its_text() -> None:
     assert made["occurredDateTime"] == "2026-03-07"
     assert [agent["who"]["display"] for agent in made["agent"]] == ["Slagen sykehus", "Siri"]
     assert [entity["role"] for entity in made["entity"]] == ["source", "removal"]
-
-
-# --- handover
-
-
-def handover(**changes: Any) -> summary.Handover:
-    """A handover with something in every section."""
-    report = ReportFacts(title="Epikrise")
-    record = Record(
-        id="e1",
-        patient="p1",
-        message_id="m1",
-        code=EventCode.DISCHARGE_REPORT,
-        activity=Activity.NEW,
-        target=None,
-        sender="slagen",
-        sender_name="Slagen sykehus",
-        sender_root=None,
-        author=Author(),
-        happened=Moment(AT),
-        written=AT,
-        received=AT,
-        keys=(),
-        facts=report,
-    )
-    whole = summary.Handover(
-        patient="p1",
-        identifiers=[Identifier("urn:x", "1")],
-        header=header(),
-        threads=[
-            thread(Family.STAY, Status.READY, facts=StayFacts(ward="Ortopedisk")),
-            thread(Family.STAY, Status.IN_PROGRESS, facts=StayFacts(provider=KNOWN), owner=None),
-            thread(Family.STAY, Status.IN_PROGRESS, facts=StayFacts()),
-            thread(Family.REFERRAL, Status.RECEIVED, facts=ReferralFacts(title="Hofte")),
-            thread(Family.INQUIRY, Status.OPEN),
-        ],
-        reports=[record, replace(record, facts=ReportFacts()), replace(record, facts=StayFacts())],
-        directory=DIRECTORY,
-    )
-    return replace(whole, **changes)
-
-
-@pytest.mark.parametrize("language", ["nb", "en"])
-def test_a_handover_document_is_sound_and_complete(language: str) -> None:
-    """Composition first, and every reference stands in the Bundle."""
-    made = summary.document(handover(), at=AT, base_url=BASE_URL, language=language)
-    get_fhir_model_class("Bundle").model_validate(made)
-    for entry in made["entry"]:
-        sound(entry["resource"])
-    composition = made["entry"][0]["resource"]
-    words = WORDS[language]
-    assert [section["title"] for section in composition["section"]] == [
-        words["contacts"],
-        words["open"],
-        "Om Kari",
-        words["reports"],
-    ]
-    urls = {entry["fullUrl"] for entry in made["entry"]}
-    for reference in (composition["subject"], *composition["author"]):
-        assert f"{BASE_URL}/{reference['reference']}" in urls
-    assert f"{BASE_URL}/Organization/lege" in urls
-
-
-def test_a_handover_of_nothing_has_no_sections() -> None:
-    """And no doctor whom the directory does not know."""
-    bare = handover(header=Header(demographics={"gp": Told(ORDER, "gone")}), threads=[], reports=[])
-    made = summary.document(bare, at=AT, base_url=BASE_URL, language="nb")
-    composition, patient = (entry["resource"] for entry in made["entry"][:2])
-    assert [section["title"] for section in sound(composition)["section"]] == ["Kontakter"]
-    assert "generalPractitioner" not in sound(patient)
-    nothing = summary.document(
-        replace(bare, header=Header()), at=AT, base_url=BASE_URL, language="nb"
-    )
-    assert "section" not in sound(nothing["entry"][0]["resource"])
-
-
-def test_a_handover_message_tells_titles_only() -> None:
-    """In the receiver's feed it is a message like any other."""
-    made = summary.message(handover(), id="s1", receiver=HOSPITAL, at=AT, base_url=BASE_URL)
-    assert check(orjson.loads(orjson.dumps(made))) == ()
-    text = orjson.dumps(made).decode()
-    assert "Epikrise" in text
-    assert "Siri, sykepleier, 2" in text
-    assert made["entry"][0]["resource"]["id"] == "s1"
-    bare = handover(header=Header(), threads=[], reports=[])
-    empty = summary.message(bare, id="s1", receiver=HOSPITAL, at=AT, base_url=BASE_URL)
-    assert check(orjson.loads(orjson.dumps(empty))) == ()
-
-
-def test_a_misaddressed_message_tells_nothing_of_the_patient() -> None:
-    """KE gets the envelope."""
-    record = handover().reports[0]
-    made = summary.misaddressed(
-        id="s1", record=record, receiver=HOSPITAL, at=AT, base_url=BASE_URL, language="en"
-    )
-    assert check(orjson.loads(orjson.dumps(made))) == ()
-    kinds = {entry["resource"]["resourceType"] for entry in made["entry"]}
-    assert "Patient" not in kinds
-    assert "Epikrise" not in orjson.dumps(made).decode()
-
-
-@pytest.mark.parametrize("language", ["nb", "en"])
-def test_every_open_matter_has_words(language: str) -> None:
-    """The languages have the same words, and one for whatever can be open."""
-    assert WORDS[language].keys() == WORDS["nb"].keys()
-    open_ = {status for status in Status if status not in CLOSED} - {Status.NONE, Status.UNKNOWN}
-    assert {f"status.{status}" for status in open_} <= WORDS[language].keys()
-    families = {f"family.{family}" for family in Family if family is not Family.BROKER}
-    assert families <= WORDS[language].keys()
 
 
 # --- what the server can do

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fhir_mappings.reading import MAX_BYTES, MAX_DEPTH, parse
 from pathways.refusals import Reason, Refusal
 
-LEAVES = st.none() | st.booleans() | st.integers() | st.text()
+LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text()
 JSON = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

@@ -20,6 +20,39 @@ PATIENT = "Bundle.entry[1].resource"
 ENCOUNTER = "Bundle.entry[2].resource"
 
 
+HEADER = {
+    "resourceType": "MessageHeader",
+    "eventCoding": {"system": "urn:x", "code": "admission"},
+    "source": {"endpoint": "urn:x"},
+    "response": {"identifier": "m0", "code": "ok"},
+}
+KARI = {
+    "resourceType": "Patient",
+    "active": True,
+    "text": {
+        "status": "generated",
+        "div": "<div xmlns='http://www.w3.org/1999/xhtml'>x</div>",
+    },
+    "identifier": [{"use": "official", "system": "urn:x", "value": "1"}],
+    "name": [{"use": "official", "given": ["Kari", None], "_given": [None, {"id": "g2"}]}],
+    "telecom": [{"system": "phone", "use": "mobile", "value": "1"}],
+    "address": [{"use": "home", "type": "postal"}],
+    "gender": "female",
+    "birthDate": "1940-02-29",
+    "contact": [{"gender": "male"}],
+    "multipleBirthInteger": 0,
+    "contained": [{"resourceType": "Organization", "active": False}],
+}
+STAY = {
+    "resourceType": "Encounter",
+    "status": "in-progress",
+    "class": {"code": "IMP"},
+    "period": {"start": "2026-03-07T02:10:00+01:00"},
+    "length": {"value": 0},
+    "location": [{"location": {"display": "ward"}, "status": "active"}],
+}
+
+
 def message() -> JSON:
     """A small sound message."""
     return {
@@ -29,51 +62,10 @@ def message() -> JSON:
         "timestamp": "2026-03-07T02:10:00+01:00",
         "entry": [
             {
-                "fullUrl": "urn:uuid:0f0e5b1e-0000-4000-8000-000000000001",
-                "resource": {
-                    "resourceType": "MessageHeader",
-                    "eventCoding": {"system": "urn:x", "code": "admission"},
-                    "source": {"endpoint": "urn:x"},
-                    "response": {"identifier": "m0", "code": "ok"},
-                },
-            },
-            {
-                "fullUrl": "urn:uuid:0f0e5b1e-0000-4000-8000-000000000002",
-                "resource": {
-                    "resourceType": "Patient",
-                    "active": True,
-                    "text": {
-                        "status": "generated",
-                        "div": "<div xmlns='http://www.w3.org/1999/xhtml'>x</div>",
-                    },
-                    "identifier": [{"use": "official", "system": "urn:x", "value": "1"}],
-                    "name": [
-                        {
-                            "use": "official",
-                            "given": ["Kari", None],
-                            "_given": [None, {"id": "g2"}],
-                        }
-                    ],
-                    "telecom": [{"system": "phone", "use": "mobile", "value": "1"}],
-                    "address": [{"use": "home", "type": "postal"}],
-                    "gender": "female",
-                    "birthDate": "1940-02-29",
-                    "contact": [{"gender": "male"}],
-                    "multipleBirthInteger": 0,
-                    "contained": [{"resourceType": "Organization", "active": False}],
-                },
-            },
-            {
-                "fullUrl": "urn:uuid:0f0e5b1e-0000-4000-8000-000000000003",
-                "resource": {
-                    "resourceType": "Encounter",
-                    "status": "in-progress",
-                    "class": {"code": "IMP"},
-                    "period": {"start": "2026-03-07T02:10:00+01:00"},
-                    "length": {"value": 0},
-                    "location": [{"location": {"display": "ward"}, "status": "active"}],
-                },
-            },
+                "fullUrl": f"urn:uuid:0f0e5b1e-0000-4000-8000-00000000000{number}",
+                "resource": copy.deepcopy(resource),
+            }
+            for number, resource in enumerate((HEADER, KARI, STAY), start=1)
         ],
     }
 

@@ -24,7 +24,7 @@ from carepath import texts, wiring
 from carepath.cli import local, output, publish, server, where
 from carepath.cli.demo import people
 from carepath.cli.demo.story import Step, latest_saturday, story
-from carepath.cli.options import settings
+from carepath.cli.options import Language, settings
 from carepath.settings import Settings
 from fhir_mappings import outbound
 
@@ -38,9 +38,7 @@ def demo(
         int, typer.Option(help="The port to listen on; 0 takes a free one.", max=65535)
     ] = 8000,
     once: Annotated[bool, typer.Option("--once", help="End when the story has been told.")] = False,
-    language: Annotated[
-        str | None, typer.Option(help="nb or en.", envvar="CAREPATH_LANGUAGE", show_default="nb")
-    ] = None,
+    language: Language = None,
 ) -> None:
     """See a week of one patient's life become a timeline: a server of its own, with made-up people.
 

@@ -145,22 +145,40 @@ def story(saturday: date) -> list[Step]:
     return [*_night(week), *_stay(week), *_question(week), *_discharge(week), *_referral(week)]
 
 
-def _night(week: Week) -> list[Step]:
+def _choice(week: Week) -> list[Step]:
     """Saturday 02:10: a choice of hospital that stands until another has accepted."""
-    choice = (week.number(_CHOICE),)
+    number = (week.number(_CHOICE),)
     first = ReferralFacts(
         title="Akutt forverring av kols",
         priority="stat",
         reason="nærmest, og hun er kjent der",
         requester=REFERENCES["solvik-legevakt"],
         performer=REFERENCES["slagen-akutt"],
-        identifiers=choice,
+        identifiers=number,
     )
     redirect = ReferralFacts(
         proposed=REFERENCES["bjorkelia-obs"],
         reason="ingen ledig plass med pustestøtte",
-        identifiers=choice,
+        identifiers=number,
     )
+    confirmed = ReferralFacts(performer=REFERENCES["bjorkelia-obs"], identifiers=number)
+    return [
+        week.step("choice", "solvik-legevakt", "Sat 02:10", C.HOSPITAL_CHOICE, _CHOICE, first),
+        week.step("redirect", "slagen-akutt", "Sat 02:21", C.REDIRECT_PROPOSED, _CHOICE, redirect),
+        week.step(
+            "confirmed",
+            "bjorkelia-obs",
+            "Sat 02:33",
+            C.HOSPITAL_CHOICE_CONFIRMED,
+            _CHOICE,
+            confirmed,
+        ),
+    ]
+
+
+def _night(week: Week) -> list[Step]:
+    """The choice, the need that the nurse on duty is told of, and the person sheet that arrives first."""
+    choice, *answers = _choice(week)
     contact = StayFacts(
         encounter_class="EMER",
         municipal_need=Need.YES,
@@ -172,21 +190,12 @@ def _night(week: Week) -> list[Step]:
         sheet_title="Hva er viktig for Solveig",
         sheet="Hører dårlig på venstre øre. Katten Mons må ha mat. Vil vite hva som skjer, og når.",
     )
-    confirmed = ReferralFacts(performer=REFERENCES["bjorkelia-obs"], identifiers=choice)
     return [
-        week.step("choice", "solvik-legevakt", "Sat 02:10", C.HOSPITAL_CHOICE, _CHOICE, first),
+        choice,
         week.step(
             "emergency", "solvik-legevakt", "Sat 02:14", C.EMERGENCY_CONTACT, _CONTACT, contact
         ),
-        week.step("redirect", "slagen-akutt", "Sat 02:21", C.REDIRECT_PROPOSED, _CHOICE, redirect),
-        week.step(
-            "confirmed",
-            "bjorkelia-obs",
-            "Sat 02:33",
-            C.HOSPITAL_CHOICE_CONFIRMED,
-            _CHOICE,
-            confirmed,
-        ),
+        *answers,
         _to(
             week.step("sheet", "solvik-vakt", "Sat 02:45", C.PERSON_SHEET, None, sheet),
             "bjorkelia-obs",

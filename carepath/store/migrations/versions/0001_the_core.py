@@ -163,7 +163,7 @@ def _thread_keys() -> None:
         sa.Column("patient", sa.Text(), nullable=False),
         sa.Column("blind", sa.LargeBinary(), nullable=False),
         sa.Column("thread", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("patient", "blind", name=op.f("pk_thread_keys")),
+        sa.PrimaryKeyConstraint("blind", "patient", name=op.f("pk_thread_keys")),
     )
     op.create_index(op.f("ix_thread_keys_thread"), "thread_keys", ["thread"], unique=False)
 
