@@ -26,9 +26,9 @@ def test_a_full_row() -> None:
     """Every column ends up in its field."""
     source = (
         "key,name,kind,identifiers,parent,municipality,function,acts_for,dialect,receipt_mode,phone,"
-        "opening_hours,valid_from,valid_to,neutral_name\n"
+        "endpoint,opening_hours,valid_from,valid_to,neutral_name\n"
         f"nord-tildeling,Tildelingskontoret,municipality,{NUMBER};{HER_ID}|8094,nord,9901,case-office,"
-        "nord;sor,medcom,transport,80 00 00 00,mon-tue 08:00-15:30; sat 10:00-14:00,2026-01-01,"
+        "nord;sor,medcom,transport,80 00 00 00,https://nord.example/fhir/,mon-tue 08:00-15:30; sat 10:00-14:00,2026-01-01,"
         "2026-07-01T00:00:00+02:00,kommunen\n"
     )
     assert directory.read(source.encode()) == [
@@ -44,6 +44,7 @@ def test_a_full_row() -> None:
             dialect="medcom",
             receipt_mode="transport",
             phone="80 00 00 00",
+            endpoint="https://nord.example/fhir",
             opening_hours=(
                 OpeningHours(0, "08:00", "15:30"),
                 OpeningHours(1, "08:00", "15:30"),

@@ -21,7 +21,10 @@ OFFICE: dict[str, Any] = {
     ],
     "name": "Tildelingskontoret",
     "alias": ["kommunen"],
-    "telecom": [{"system": "phone", "value": "80 00 00 00"}],
+    "telecom": [
+        {"system": "phone", "value": "80 00 00 00"},
+        {"system": "url", "value": "https://nord.example/fhir/"},
+    ],
     "address": [
         {"_district": {"extension": [{"url": MUNICIPALITY_CODE, "valueCoding": {"code": "9901"}}]}}
     ],
@@ -51,6 +54,7 @@ def test_a_full_organization() -> None:
             municipality="9901",
             function=Function.CASE_OFFICE,
             phone="80 00 00 00",
+            endpoint="https://nord.example/fhir",
         ),
         Party(key="nord", name="Nord kommune"),
     ]
