@@ -128,6 +128,10 @@ def open_store(settings: Settings) -> Iterator["Store"]:
         try:
             with opened.read() as connection:
                 stands = database.schema_version(connection)
+            if stands is None:
+                raise Unusable(
+                    "there is no database yet", "Run 'carepath serve' or 'carepath migrate'."
+                )
             if stands != database.newest_schema_version():
                 raise Unusable(
                     "the database has another version's schema", "Run 'carepath migrate'."

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from pathways.corrections import Mark, Standing, standing
+from pathways.corrections import CORRECTIONS, Mark, Standing, standing
 from pathways.events import Activity, EventCode, Facts, Family, StayFacts
 from pathways.messages import Author, Record
 from pathways.moments import Moment, SortKey
@@ -56,14 +56,14 @@ def _thread_entries(thread: str, records: Collection[Record]) -> Iterator[tuple[
 
 
 def _late(records: Collection[Record]) -> set[str]:
-    """Those that came when something that happened later was known already."""
+    """Those that came when something that happened later was known already; corrections say so themselves."""
     late: set[str] = set()
     newest: SortKey | None = None
     for record in sorted(records, key=lambda r: (r.received, r.order)):
-        if newest is not None and record.order < newest:
-            late.add(record.id)
-        else:
+        if newest is None or record.order > newest:
             newest = record.order
+        elif record.activity not in CORRECTIONS:
+            late.add(record.id)
     return late
 
 

@@ -47,7 +47,7 @@ class Unit:
     def load(self, arrivals: Sequence[Arrival]) -> None:
         """Lock and read all that the arrivals can touch."""
         blinds = {blind for arrival in arrivals for blind in self._blinds(arrival)}
-        self._lock(blinds)
+        self._lock(blinds | {self.keys.blind("|".join(arrival.key)) for arrival in arrivals})
         self._load_inbox(arrivals)
         self._load_patients(blinds)
         self._load_threads(arrivals)
@@ -70,6 +70,7 @@ class Unit:
         return self.keys.blind(f"{family}|{key.rank.name}|{key.value}")
 
     def _lock(self, blinds: Iterable[bytes]) -> None:
+        """Whoever brings the same message, or one about the same person, waits until we are done."""
         if self.connection.dialect.name == "sqlite":
             return  # BEGIN IMMEDIATE: there is one writer
         numbers = sorted({int.from_bytes(blind[:8], signed=True) for blind in blinds})

@@ -89,7 +89,7 @@ def test_any_order_of_arrival_gives_the_same_timeline_and_state(
 
 
 @settings(max_examples=1, suppress_health_check=[*ON_ONE_STORE, HealthCheck.large_base_example])
-@given(messages=stories(least=60, most=60))
+@given(messages=stories(least=200, most=200))
 def test_hundreds_of_messages_in_any_order(database: Database, messages: list[Message]) -> None:
     """One long history, told backwards and in batches."""
     service = Service(database)
@@ -232,3 +232,18 @@ def test_racing_clients_lose_and_double_nothing(database: Database) -> None:
     assert sorted(row.message_id for row in known) == sorted(m.id for m in messages)
     assert len({row.received for row in known}) == 64
     assert patients == 1
+
+
+def test_racing_clients_with_one_id_for_two_people_make_one_conflict(database: Database) -> None:
+    """The same message id about different people at the same time: one stands, the other is kept aside."""
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(8):
+            rivals = [
+                replace(admission(2 * number), patient=patient(2 * number + n)) for n in (0, 1)
+            ]
+
+            def send(message: Message) -> int:
+                return Service(database).handle([Submission(source(message))])[0].status
+
+            assert sorted(pool.map(send, rivals)) == [200, 409]
+    assert counts(database)["events"] == 8
