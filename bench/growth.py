@@ -1,22 +1,23 @@
 """What a message costs where much is stored already: by everybody, and about the same patient."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 
 import orjson
 
 from bench import stores
-from bench.costs import Clock, Contest, database_clock
+from bench.costs import Clock, Contest, Work, database_clock
 from bench.figures import Figure
 from bench.messages import messages, stay, stream
 from bench.pipe import handled
+from carepath.delivery.relay import Relay
 from carepath.service import Service
 from carepath.store.database import Database
 
 PART = "Growth"
 FEW, MANY = 10_000, 1_000_000
-ROUNDS = 30
+ROUNDS = 20
 HISTORY = 2_000
 _PATIENT = 1
 _AIM = 1.2
@@ -40,7 +41,7 @@ def _stored(store: str) -> Iterator[Figure]:
         }
         services = {str(events): Service(database) for events, database in opened.items()}
         for size, rounds in ((100, ROUNDS), (1, ROUNDS // 5)):
-            ways = {name: handled(service, size) for name, service in services.items()}
+            ways = {name: _delivered(service, size) for name, service in services.items()}
             clocks = {str(events): _clock(database) for events, database in opened.items()}
             contest, source = Contest(ways, clocks), stream()
             for number in range(rounds + 5):
@@ -51,6 +52,20 @@ def _stored(store: str) -> Iterator[Figure]:
             yield from _told(
                 store, contest, (str(FEW), str(MANY)), f"events stored, {size} at a time"
             )
+
+
+def _delivered(service: Service, size: int) -> Work:
+    """Taken in, and given places in the feeds: numbering is a cost of storing much, too."""
+    relay = Relay(service.database)
+    take = handled(service, size)
+
+    def work(batch: Sequence[bytes]) -> None:
+        for at in range(0, len(batch), size):
+            take(batch[at : at + size])
+            while relay.round():
+                pass
+
+    return work
 
 
 def _clock(database: Database) -> Clock:

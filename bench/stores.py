@@ -34,14 +34,7 @@ def machine_room() -> Iterator[None]:
 @contextmanager
 def fresh(store: str, events: int = 0) -> Iterator[str]:
     """The URL of a database of one's own that holds ``events`` events of others."""
-    if store == "sqlite":
-        yield from _sqlite(events)
-        return
-    server = postgres.server()
-    assert server, postgres.HINT
-    template = servers.once(f"postgres-{events}", lambda: _filled_postgresql(server, events))
-    with postgres.copy(server, template) as url:
-        yield url
+    yield from _sqlite(events) if store == "sqlite" else _postgresql(events)
 
 
 @contextmanager
@@ -74,9 +67,15 @@ def _sqlite(events: int) -> Iterator[str]:
             file.unlink()
 
 
-def _filled_postgresql(server: str, events: int) -> str:
+def _postgresql(events: int) -> Iterator[str]:
+    """Filled anew in each run, since its server lives no longer."""
+    server = postgres.server()
+    assert server, postgres.HINT
     url = postgres.create(server, "template0")
-    migrate(url)
-    with psycopg.connect(url, autocommit=True) as connection:
-        filling.postgresql(connection, events)
-    return url
+    try:
+        migrate(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            filling.postgresql(connection, events)
+        yield url
+    finally:
+        postgres.drop(server, url)

@@ -13,7 +13,7 @@ A corrected or cancelled entry has no text of its own: ``entry.admission.revise`
 import re
 from collections.abc import Mapping
 from datetime import tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -49,6 +49,7 @@ def render(key: str, params: Mapping[str, str | Moment], language: str) -> str:
     return _fill(texts[key], params, language)
 
 
+@lru_cache(maxsize=10_000)
 def moment(value: Moment, language: str) -> str:
     """A moment as it is written in the language, in Europe/Oslo; without time when only its day is known."""
     pattern = _DAY if value.day else _INSTANT

@@ -14,6 +14,7 @@ from fhir_mappings import times
 from fhir_mappings.bundle import JSON, Resources
 from fhir_mappings.codes import MEDCOM_LEAVE_PERIOD
 from fhir_mappings.elements import At, Extension, Slot
+from fhir_mappings.periods import Bound
 from pathways.events import RULES, EventCode, Family
 from pathways.moments import Moment
 
@@ -28,8 +29,8 @@ _OCCURRED: Final[tuple[_Source, ...]] = (
 )
 _RECORDED: Final[_Source] = ("Provenance", At("recorded"))
 _TIMESTAMP: Final[_Source] = ("Bundle", At("timestamp"))
-_START: Final[_Source] = ("Encounter", At("period", "start"))
-_END: Final[_Source] = ("Encounter", At("period", "end"))
+_START: Final[_Source] = ("Encounter", Bound("start"))
+_END: Final[_Source] = ("Encounter", Bound("end"))
 _DECEASED: Final[_Source] = ("Patient", At("deceasedDateTime"))
 _SENT: Final[_Source] = ("Communication", At("sent"))
 _ORDERED: Final[_Source] = ("ServiceRequest", At("authoredOn"))

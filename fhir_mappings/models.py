@@ -7,16 +7,16 @@ say more. The sieve is right, too, where the models are lenient: they read a str
 belongs, and take names that only their Python has (``class_fhir``).
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
 from types import NoneType, UnionType
 from typing import Any, Final, TypeAlias, Union, get_args, get_origin
 
-import re
-
 from fhir.resources.R4B import get_fhir_model_class
 from fhir.resources.R4B.bundle import Bundle, BundleEntry
+from fhir.resources.R4B.resource import Resource
 from fhir_core.fhirabstractmodel import FHIRAbstractModel
 from fhir_core.types import FhirBase, FhirElementOrResourceBase
 from pydantic import TypeAdapter, ValidationError
@@ -61,7 +61,8 @@ def _said(validate: Callable[[JSON], object], bundle: JSON) -> tuple[Issue, ...]
 
 def _stumbled_at(bundle: JSON) -> str:
     """The entry that the models cannot read."""
-    for index, entry in enumerate(bundle["entry"]):
+    entries = bundle.get("entry")
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         try:
             BundleEntry.model_validate(entry)
         except ValidationError:
@@ -84,9 +85,9 @@ def _sieve(model: Model) -> SchemaValidator:
         for name, field in model.model_fields.items()
         if name != "fhir_comments"
     }
-    if model.has_resource_base():
-        named = core_schema.literal_schema([model.get_resource_type()])
-        fields["resourceType"] = core_schema.typed_dict_field(named)
+    fields["resourceType"] = core_schema.typed_dict_field(
+        core_schema.literal_schema([model.get_resource_type()]), required=model.has_resource_base()
+    )
     whole: CoreSchema = core_schema.typed_dict_schema(fields, extra_behavior="forbid")
     for rule in _rules(model):
         whole = core_schema.no_info_after_validator_function(rule, whole)
@@ -101,9 +102,7 @@ def _schema(annotation: Any) -> CoreSchema:
     if get_origin(annotation) is list:
         inner = _schema(kinds[0])
         beside_twin = NoneType in get_args(kinds[0])
-        return core_schema.list_schema(
-            core_schema.nullable_schema(inner) if beside_twin else inner
-        )
+        return core_schema.list_schema(core_schema.nullable_schema(inner) if beside_twin else inner)
     if isinstance(annotation, type) and issubclass(annotation, FhirElementOrResourceBase):
         return core_schema.no_info_plain_validator_function(_resource)
     if isinstance(annotation, type) and issubclass(annotation, FhirBase):
@@ -122,8 +121,9 @@ def _element(kind: type[FhirBase], value: Any) -> object:
 
 
 def _resource(value: Any) -> object:
-    """A resource of any type."""
-    return _sieve(_model(value["resourceType"])).validate_python(value)
+    """A resource of any type; one that names none lacks just that."""
+    kind = value.get("resourceType") if isinstance(value, dict) else None
+    return _sieve(_model(kind) if isinstance(kind, str) else Resource).validate_python(value)
 
 
 @cache
@@ -151,7 +151,7 @@ def _rules(model: Model) -> Iterable[Callable[[JSON], JSON]]:
 def _required(names: Sequence[str], value: JSON) -> JSON:
     """Simple values that have to be there, or an extension that says why not."""
     for name in names:
-        if name not in value and "extension" not in value.get(f"_{name}", ()):
+        if name not in value and not value.get(f"_{name}", {}).get("extension"):
             raise ValueError(name)
     return value
 

@@ -17,20 +17,22 @@ Organizations with ``active: false`` are left out. hl7.org/fhir/R4/organization.
 """
 
 import re
-from typing import Any, Final
+from typing import Any
 
-from fhir.resources.R4B.bundle import Bundle
-from pydantic import ValidationError
-
+from fhir_mappings import models
 from fhir_mappings.bundle import JSON, Resources, identifiers, last_segment
-from fhir_mappings.codes import CAREPATH, MUNICIPALITY_CODE, ORGANISATION_NUMBER, PARTY_FUNCTION
-from fhir_mappings.identifiers import canonical, check_organisation
+from fhir_mappings.codes import (
+    MUNICIPALITY_CODE,
+    ORGANISATION_NUMBER,
+    PARTY_FUNCTION,
+    PARTY_KIND,
+)
+from fhir_mappings.identifiers import check_organisation
 from fhir_mappings.parties import is_endpoint, telecom
 from fhir_mappings.reading import parse
-from pathways.parties import Function, Identifier, Kind, Party
-from pathways.refusals import Issue, Reason, Refusal
+from pathways.parties import Function, Kind, Party
+from pathways.refusals import Reason, Refusal
 
-PARTY_KIND: Final = f"{CAREPATH}/CodeSystem/party-kind"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 
 
@@ -39,7 +41,7 @@ def read(source: bytes) -> list[Party] | Refusal:
     bundle = parse(source)
     if isinstance(bundle, Refusal):
         return bundle
-    if issues := _faults(bundle):
+    if issues := models.faults(bundle):
         return Refusal(Reason.INVALID, issues)
     parts = Resources(bundle)
     found = [one for one in parts.of("Organization") if one.get("active") is not False]
@@ -47,23 +49,6 @@ def read(source: bytes) -> list[Party] | Refusal:
         parts.fault("required", "the Bundle has no active Organization", bundle, "entry")
     parties = [_party(parts, one) for one in found]
     return parts.refusal() or parties
-
-
-def _faults(bundle: JSON) -> tuple[Issue, ...]:
-    """What the R4B models say; never quoting a value."""
-    try:
-        Bundle.model_validate(bundle)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        return tuple(
-            Issue("structure", detail["type"], _where(detail["loc"])) for detail in details
-        )
-    return ()
-
-
-def _where(location: tuple[str | int, ...]) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
-    return "Bundle" + "".join(steps)
 
 
 def _party(parts: Resources, resource: JSON) -> Party:
@@ -76,7 +61,7 @@ def _party(parts: Resources, resource: JSON) -> Party:
     return Party(
         key=_key(parts, resource) or "",
         name=resource.get("name", ""),
-        identifiers=tuple(Identifier(canonical(i.system), i.value) for i in identifiers(listed)),
+        identifiers=identifiers(listed),
         neutral_name=next(iter(resource.get("alias", ())), None),
         kind=Kind(_code(parts, resource, PARTY_KIND, [*Kind]) or Kind.OTHER),
         function=_function(parts, resource),

@@ -9,10 +9,19 @@ from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import ACT_REASON, TEST
 from fhir_mappings.elements import as_identifier, write_fields
 from fhir_mappings.options import OSLO
+from fhir_mappings.periods import make_comparable
 from fhir_mappings.profile import SHAPES, related_person
 from fhir_mappings.skeletons import Scene, skeleton
 from fhir_mappings.times import instant_text
-from pathways.events import RULES, Family, PersonFacts, ReceiptFacts, ReportFacts, StayFacts
+from pathways.events import (
+    RULES,
+    Facts,
+    Family,
+    PersonFacts,
+    ReceiptFacts,
+    ReportFacts,
+    StayFacts,
+)
 from pathways.messages import Key, KeyRank, Message
 
 
@@ -74,7 +83,14 @@ def _elements(bundle: Assembly, kind: str, scene: Scene) -> JSON | None:
     elements = skeleton(kind, scene)
     told = write_fields(bundle.writing, SHAPES[message.code].get(kind, ()), message.facts, elements)
     told |= _write_keys(kind, message, elements, bundle.writing.zone)
+    if kind == "Encounter":
+        _order_period(elements, message.facts, bundle.writing.zone)
     return elements if told or kind not in _OPTIONAL or _is_wanted(kind, message) else None
+
+
+def _order_period(encounter: JSON, facts: Facts, zone: tzinfo) -> None:
+    if isinstance(facts, StayFacts) and facts.begins and facts.ends:
+        make_comparable(encounter["period"], facts.begins, facts.ends, zone)
 
 
 _OPTIONAL: Final = frozenset(("Task", "OperationOutcome"))

@@ -33,6 +33,7 @@ from fhir_mappings.elements import (
     flag,
 )
 from fhir_mappings.parties import human_name, telecom
+from fhir_mappings.periods import Bound
 from fhir_mappings.slots import Coded, Either, Input
 from pathways.events import RULES, EventCode, Facts, Family, Need, Relative, ReportFacts, StayKind
 
@@ -47,8 +48,8 @@ _STAY: Final[Shape] = {
         Field("stay_kind", Coded("type", STAY_KIND, many=True), coded(StayKind)),
         Field("municipal_need", Extension(MUNICIPAL_NEED, "valueCode"), coded(Need)),
         Field("report_wanted", Extension(REPORT_WANTED, "valueBoolean")),
-        Field("begins", At("period", "start"), MOMENT),
-        Field("ends", At("period", "end"), MOMENT),
+        Field("begins", Bound("start"), MOMENT),
+        Field("ends", Bound("end"), MOMENT),
         Field("provider", At("serviceProvider"), PARTY),
         Field("ward", At("location", 0, "location", "display")),
         Field("disposition", At("hospitalization", "dischargeDisposition", "text")),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from fhir_mappings import times
+from fhir_mappings import periods, times
 from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import (
     ACT_CODE,
@@ -17,6 +17,8 @@ from fhir_mappings.codes import (
     DISTRICT,
     MUNICIPALITY,
     MUNICIPALITY_CODE,
+    PARTY_FUNCTION,
+    PARTY_KIND,
     PATHWAY_EVENT,
     URBAN_DISTRICT,
 )
@@ -80,7 +82,7 @@ def _encounter(thread: Thread, writing: Writing) -> JSON:
     }
     write_fields(writing, SHAPES[EventCode.ADMISSION]["Encounter"], facts, resource)
     if facts.begins and facts.ends:
-        resource["period"] = _period(facts.begins, facts.ends)
+        _order_period(resource["period"], facts.begins, facts.ends)
     return resource
 
 
@@ -88,17 +90,12 @@ def _unknown() -> JSON:
     return {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 
 
-def _period(begins: Moment, ends: Moment) -> JSON:
-    """A Period that per-1 accepts: of one precision within a day, and never ending before it begins."""
-    first, last = (times.moment_text(moment, OSLO) for moment in (begins, ends))
-    days = [moment.at.astimezone(OSLO).date().isoformat() for moment in (begins, ends)]
-    if begins.day == ends.day:
-        in_order = begins.at <= ends.at
-    elif days[0] == days[1]:
-        return {"start": days[0], "end": days[1]}
+def _order_period(period: JSON, begins: Moment, ends: Moment) -> None:
+    """A Period never ends before it begins (per-1)."""
+    if not periods.in_order(begins, ends, OSLO):
+        del period["end"]
     else:
-        in_order = days[0] < days[1]
-    return {"start": first, "end": last} if in_order else {"start": first}
+        periods.make_comparable(period, begins, ends, OSLO)
 
 
 # --- referrals and choices of hospital
@@ -215,11 +212,16 @@ def _address(use: str, municipality: str) -> JSON:
 
 
 def organization(party: Party) -> JSON:
-    """An entry of the directory."""
+    """An entry of the directory; ``organizations`` reads it again."""
     resource: JSON = {"resourceType": "Organization", "id": party.key}
     if party.identifiers:
         resource["identifier"] = [as_identifier(one) for one in party.identifiers]
-    resource |= {"active": party.valid_to is None, "name": party.name}
+    kinds = [(PARTY_KIND, party.kind), (PARTY_FUNCTION, party.function)]
+    resource |= {
+        "active": party.valid_to is None,
+        "type": [{"coding": [{"system": of, "code": str(code)}]} for of, code in kinds if code],
+        "name": party.name,
+    }
     if party.neutral_name:
         resource["alias"] = [party.neutral_name]
     if reached := [(s, v) for s, v in (("phone", party.phone), ("url", party.endpoint)) if v]:

@@ -67,14 +67,21 @@ Audience = Callable[[Setting], Iterable[Recipient]]
 def _addressed(s: Setting) -> Iterator[Recipient]:
     """A municipality is reached by function: what is sent to it as a whole goes to the unit that answers."""
     for key, copy in s.addressed:
-        yield Recipient(_door(s, key), Basis.COPY if copy else Basis.ADDRESSED)
+        reached = door(s.directory, key, s.message.code, s.at)
+        yield Recipient(reached, Basis.COPY if copy else Basis.ADDRESSED)
 
 
-def _door(s: Setting, key: str) -> str:
-    party = s.directory.parties.get(key)
+def door(directory: Directory, key: str, code: EventCode, at: datetime) -> str:
+    """Who answers for an event at a party: of a municipality as a whole the unit, else the party itself."""
+    party = directory.parties.get(key)
     if party is None or party.kind is not Kind.MUNICIPALITY or party.function is not None:
         return key
-    return s.directory.unit(party, DOORS.get(s.message.code, Function.CASE_OFFICE), s.at).key
+    return directory.unit(party, DOORS.get(code, Function.CASE_OFFICE), at).key
+
+
+def asks(code: EventCode) -> bool:
+    """Whether the event wants somebody to act, so that it is lost when nobody hears of it."""
+    return _asked in AUDIENCES.get(code, ())
 
 
 def _asked(s: Setting) -> Iterator[Recipient]:
@@ -123,7 +130,12 @@ def _nursing(s: Setting) -> Iterable[Recipient]:
     stay = s.message.facts.stay_kind if isinstance(s.message.facts, StayFacts) else None
     mental = stay is StayKind.MENTAL_HEALTH
     function = Function.MENTAL_HEALTH if mental else Function.NURSING
-    return _unit(function, Basis.NEED if s.need is Need.YES else Basis.SERVICE)(s)
+    return tuple(_unit(function, Basis.NEED if s.need is Need.YES else Basis.SERVICE)(s))
+
+
+def _case_office_with_nursing(s: Setting) -> Iterable[Recipient]:
+    """Where nursing has a part, the case office has one, too."""
+    return _CASE_OFFICE(s) if _nursing(s) else ()
 
 
 def _nursing_beyond_the_house(s: Setting) -> Iterable[Recipient]:
@@ -170,7 +182,7 @@ AUDIENCES: Mapping[EventCode, tuple[Audience, ...]] = {
     _C.OFFER_READY: (_owner,),
     _C.DEPARTURE_PLANNED: (_nursing,),
     _C.RECEIVED_HOME: (_owner,),
-    _C.DISCHARGE: (_nursing, _participants),
+    _C.DISCHARGE: (_nursing, _case_office_with_nursing, _participants),
     _C.DISCHARGE_REPORT: (_nursing,),
     _C.DOCTOR_REPORT: (_gp, _nursing),
     _C.TRANSFER_REPORT: (_asked,),

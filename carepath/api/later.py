@@ -76,7 +76,7 @@ def _addressee(context: Context, source: bytes, asked: Asked) -> Addressee:
 
 def _url(endpoint: str, given: str | None) -> str:
     """The operation at the registered endpoint, or a given address below it."""
-    target = given.rstrip("/") if given else endpoint
+    target = endpoint if given is None else given.rstrip("/")
     below = target.startswith(f"{endpoint}/") and is_endpoint(target)
     if target != endpoint and not below:
         raise _refused("value", "is not at the sender's registered endpoint", _RESPONSE_URL)

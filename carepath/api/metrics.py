@@ -1,6 +1,13 @@
 """What an operator watches: counted in the process, or looked up in the store when asked for."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 
 class Metrics:
@@ -8,6 +15,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)  # memory, CPU, open files
         self.messages = Counter(
             "carepath_messages", "Messages answered.", ["verdict"], registry=self._registry
         )

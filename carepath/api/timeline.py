@@ -31,13 +31,19 @@ async def timeline(request: Request) -> Response:
     context, patient = context_of(request), request.path_params["id"]
     asked = request.query_params.get("asOf")
     as_of = _known_by(asked) if asked else None
-    known = await context.ask(_known, patient, viewer_of(request), as_of)
-    if known is None:
-        raise HTTPException(404)
     language = texts.language(request.headers.get("accept-language"))
     url = f"{context.base_url}/Patient/{patient}/$timeline"
     self_url = f"{url}?{urlencode({'asOf': asked})}" if asked else url
-    response = fhir_response(_bundle(context, known, language, self_url))
+
+    def told(conn: Any) -> Response | None:
+        known = _known(conn, patient, viewer_of(request), as_of)
+        return known and fhir_response(_bundle(context, known, language, self_url))
+
+    response = await context.ask(
+        told
+    )  # written on the thread, too: a long one holds up nobody else
+    if response is None:
+        raise HTTPException(404)
     response.headers["Content-Language"] = language
     return response
 

@@ -35,7 +35,7 @@ from typing import Any, Final
 
 from carepath.texts import ZONE
 from fhir_mappings.codes import ORGANISATION_NUMBER
-from fhir_mappings.identifiers import check_organisation
+from fhir_mappings.identifiers import canonical, check_organisation
 from fhir_mappings.parties import is_endpoint
 from pathways.parties import Function, Identifier, Kind, OpeningHours, Party
 
@@ -162,7 +162,7 @@ def _identifier(written: str) -> Identifier:
         raise ValueError("must be system|value, or the digits of an organisation number")
     if wrong := check_organisation([{"system": system, "value": value}], "row"):
         raise ValueError(wrong.text)
-    return Identifier(system, value)
+    return Identifier(canonical(system), value)
 
 
 def _municipality(written: str) -> str:

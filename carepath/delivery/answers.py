@@ -17,7 +17,7 @@ import structlog
 
 from carepath.store import answers
 from carepath.store.answers import Owed
-from carepath.store.database import Database, DatabaseError
+from carepath.store.database import Database
 from carepath.store.times import micros
 
 log = structlog.get_logger()
@@ -68,7 +68,7 @@ class Answers:
             self._news.clear()
             try:
                 claimed = await asyncio.to_thread(self._claim)
-            except DatabaseError:
+            except Exception:
                 log.exception("answers cannot be read")
                 continue
             for owed in claimed:
@@ -88,7 +88,7 @@ class Answers:
         try:
             status = await _post(client, owed)
             await asyncio.to_thread(self._note, owed, status)
-        except DatabaseError:  # its lease ends, and it is tried again
+        except Exception:  # its lease ends, and it is tried again
             log.exception("answer not noted", answer=owed.id)
         finally:
             del self._busy[owed.url]

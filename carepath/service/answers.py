@@ -68,15 +68,26 @@ def accepted(
     arrival: Arrival, *, base_url: str, at: datetime, issues: Sequence[Issue] = ()
 ) -> bytes:
     """The positive receipt. Its ids follow from the message's, so a repeat gives the same bytes."""
-    made = receipt(
-        arrival.message,
-        id=stable_id("receipt", arrival.id),
-        code="ok",
-        issues=issues,
-        at=at,
-        base_url=base_url,
+    return _receipt(arrival, "ok", base_url, at, issues)
+
+
+def fatal(arrival: Arrival, refusal: Refusal, *, base_url: str, at: datetime) -> bytes:
+    """The negative receipt, where no HTTP status can say it."""
+    return _receipt(arrival, "fatal-error", base_url, at, refusal.issues)
+
+
+def receipt_id(arrival: Arrival) -> str:
+    """The MessageHeader.id of the answer to a message."""
+    return stable_id("receipt", arrival.id)
+
+
+def _receipt(
+    arrival: Arrival, code: str, base_url: str, at: datetime, issues: Sequence[Issue]
+) -> bytes:
+    id_ = receipt_id(arrival)
+    return orjson.dumps(
+        receipt(arrival.message, id=id_, code=code, issues=issues, at=at, base_url=base_url)
     )
-    return orjson.dumps(made)
 
 
 def refused(refusal: Refusal, message_id: str | None = None) -> Answer:
@@ -89,6 +100,14 @@ def refused(refusal: Refusal, message_id: str | None = None) -> Answer:
     )
 
 
-def custody(text: str) -> bytes:
+def custody(reason: str) -> bytes:
     """The answer to what is kept until it can be placed."""
-    return orjson.dumps(outcome((Issue("informational", text, severity="information"),)))
+    issue = Issue("informational", _KEPT[reason], "Bundle", severity="information")
+    return orjson.dumps(outcome((issue,)))
+
+
+_KEPT: Final[Mapping[str, str]] = {
+    "unknown-matter": "kept: it is about a matter that nobody has told of yet, and is placed when somebody does",
+    "identity-conflict": "kept: its identifiers belong to different patients, which a person has to look at",
+    "unmatched-receipt": "kept: it answers a message that was not sent to you",
+}

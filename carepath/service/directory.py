@@ -75,7 +75,12 @@ def named(message: Message) -> Iterable[PartyRef]:
         yield destination.party
     if message.patient and message.patient.gp:
         yield message.patient.gp
-    for name in ("performer", "proposed", "owner"):
+    yield from named_to_act(message)
+
+
+def named_to_act(message: Message) -> Iterable[PartyRef]:
+    """Whom the event itself names, the newest wish first."""
+    for name in ("proposed", "performer", "owner"):
         ref = getattr(message.facts, name, None)
         if isinstance(ref, PartyRef):
             yield ref

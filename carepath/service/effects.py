@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from carepath.store.arrivals import PatientState
+from carepath.service.answers import receipt_id
+from carepath.store.arrivals import Arrival, PatientState
 from carepath.store.times import micros
 from carepath.store.unit import Unit
 from fhir_mappings import resources, summary
@@ -108,10 +109,17 @@ class Effects:
         )
         self._send(record, ke, EventCode.MISADDRESSED, id_, orjson.dumps(made))
 
-    def answer_later(self, record: Record, receipt: bytes) -> None:
+    def answer_later(self, arrival: Arrival, receipt: bytes) -> None:
         """The receipt of what was parked first: its sender hears of it in the feed."""
-        id_ = stable_id("receipt", record.id)
-        self._send(record, record.sender, EventCode.ACKNOWLEDGEMENT, id_, receipt)
+        self.unit.send(
+            id=stable_id("outbox", arrival.id, arrival.sender, EventCode.ACKNOWLEDGEMENT),
+            receiver=arrival.sender,
+            kind=EventCode.ACKNOWLEDGEMENT.value,
+            patient=None,
+            event=None,
+            message_id=receipt_id(arrival),
+            body=receipt,
+        )
 
     def _send(
         self, record: Record, receiver: str, kind: EventCode, message_id: str, body: bytes

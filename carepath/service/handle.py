@@ -92,9 +92,9 @@ class Service:
         if found is None or source is None or found.state is not parked.State.OPEN:
             return None
         (answer,) = self.handle([Submission(source, found.media_type, again=True)])
-        if answer.verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+        if state := _settled(found, answer):
             with self.database.write() as connection:
-                parked.close(connection, id_, parked.State.PLACED)
+                parked.close(connection, id_, state)
         return answer
 
     def _read(self, submission: Submission, now: datetime) -> Message | Refusal:
@@ -173,8 +173,19 @@ class Service:
             effects.keep_versions()
             unit.flush()
             waiting = parked.waiting(connection, unit.new_matters)
-        self._waiting = waiting
+        self._waiting += waiting
         return given
+
+
+def _settled(found: parked.Parked, answer: Answer) -> parked.State | None:
+    """Where a parked message stands after another try; ``None``: it waits on.
+
+    A request gets its verdict once: refused when its matter is known, it is not judged again.
+    """
+    if answer.verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+        return parked.State.PLACED
+    judged = answer.verdict is Verdict.REFUSED and answer.status < 500
+    return parked.State.DROPPED if judged and found.reason == "unknown-matter" else None
 
 
 _FAULT = refuse(

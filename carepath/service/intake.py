@@ -7,6 +7,7 @@ from typing import Final
 
 from carepath.service import answers
 from carepath.service.answers import Answer, Verdict
+from carepath.service.directory import named_to_act
 from carepath.service.effects import Effects
 from carepath.service.repeats import Conflict, Repeat, repeated
 from carepath.store.arrivals import Arrival, PatientState, Seen
@@ -17,7 +18,7 @@ from pathways.events import EventCode, Family, PersonFacts, ReceiptFacts
 from pathways.messages import Message, Patient, Record, stable_id
 from pathways.parties import Directory, Party, PartyRef
 from pathways.pathway import Header, Thread, evolve, fits_last, fold, header_told, header_with
-from pathways.recipients import Recipient, Setting, ke_of, recipients
+from pathways.recipients import Recipient, Setting, asks, door, ke_of, recipients
 from pathways.refusals import Issue, Reason, Refusal, refuse
 from pathways.threads import Place, begin, place
 
@@ -26,6 +27,12 @@ _MISADDRESSED: Final = Issue(
     "a receiver is not in the directory: the coordinating unit of the patient's municipality was told instead",
     "Bundle.entry[0].resource.destination",
     "warning",
+)
+_UNREACHABLE: Final = refuse(
+    Reason.UNKNOWN_RECEIVER,
+    "not-found",
+    "a receiver is not in the directory, and the patient's municipality is not known either",
+    "Bundle.entry[0].resource.destination",
 )
 _WITHOUT_EFFECT: Final = Issue(
     "business-rule",
@@ -79,9 +86,9 @@ class Intake:
         patient = found[0] if found else None
         spot = self._judge(arrival, patient)
         if isinstance(spot, Refusal):
-            return self._refuse(arrival, spot)
+            return self._refuse(arrival, spot, again=again)
         if isinstance(spot, Parked):
-            return self._park(arrival, spot.reason, patient)
+            return self._park(arrival, spot.reason, self._known(arrival, patient))
         whose = patient or self.unit.create_patient()
         return self._keep(arrival, message.patient, whose, spot, again=again)
 
@@ -101,6 +108,13 @@ class Intake:
             return self._settle(arrival, Verdict.ACCEPTED, 204, b"", None)
         return self._park(arrival, "unmatched-receipt", None)
 
+    def _known(self, arrival: Arrival, patient: PatientState | None) -> PatientState:
+        """Whom a waiting message is about, so that it is found again when there is news of them."""
+        whose = patient or self.unit.create_patient()
+        told = arrival.message.patient
+        self.unit.add_identifiers(whose, arrival, told.identifiers if told else ())
+        return whose
+
     # the rules
 
     def _judge(self, arrival: Arrival, patient: PatientState | None) -> Spot | Refusal | Parked:
@@ -108,7 +122,9 @@ class Intake:
         joins = self._joins(arrival, patient) if patient else []
         where = place(patient.key if patient else "", message.family, arrival.keys, joins)
         before = next((t for t in joins if t.id == where.id), joins[0] if joins else None)
-        spot = Spot(where, before, self._asked(message), self._misaddressed_to(message))
+        asked = self._asked(message)
+        lost = not self._reaches_all(message, asked)
+        spot = Spot(where, before, asked, self._misaddressed_to(message, patient) if lost else None)
         case = Case(
             message=message,
             sender=arrival.sender,
@@ -118,7 +134,7 @@ class Intake:
             now=self.unit.now,
             clock_skew=self.clock_skew,
         )
-        return decide(case) or self._unreachable(message, spot) or spot
+        return decide(case) or (_UNREACHABLE if lost and spot.ke is None else spot)
 
     def _joins(self, arrival: Arrival, patient: PatientState) -> list[Thread]:
         family = arrival.message.family
@@ -127,36 +143,26 @@ class Intake:
 
     def _asked(self, message: Message) -> str | None:
         """Whom the message asks to act: named in the event, else the first primary destination."""
-        for name in ("proposed", "performer", "owner"):
-            ref = getattr(message.facts, name, None)
-            if isinstance(ref, PartyRef) and (party := self._find(ref)):
-                return party.key
-        if message.family is Family.STAY and message.code is not EventCode.TRANSFER:
-            return None
-        primary = (self._find(d.party) for d in message.destinations if not d.copy)
-        return next((party.key for party in primary if party), None)
+        named = [*named_to_act(message)]
+        if message.family is not Family.STAY or message.code is EventCode.TRANSFER:
+            named += (d.party for d in message.destinations if not d.copy)
+        found = next((party for ref in named if (party := self._find(ref))), None)
+        return door(self.directory, found.key, message.code, self.unit.now) if found else None
 
     def _find(self, ref: PartyRef) -> Party | None:
         return self.directory.find(ref.known_by, self.unit.now)
 
-    def _reaches_all(self, message: Message) -> bool:
-        return self.open_mode or all(self._find(d.party) for d in message.destinations)
+    def _reaches_all(self, message: Message, asked: str | None) -> bool:
+        """Whether every receiver is known, and who is wanted to act."""
+        unheard = asked is None and asks(message.code) and any(named_to_act(message))
+        known = not unheard and all(self._find(d.party) for d in message.destinations)
+        return self.open_mode or known
 
-    def _misaddressed_to(self, message: Message) -> Party | None:
-        """One door in: what is addressed to nobody known goes to the KE of the patient's municipality."""
-        number = message.patient.municipality if message.patient else None
-        if number is None or self._reaches_all(message):
-            return None
-        return ke_of(self.directory, number, self.unit.now)
-
-    def _unreachable(self, message: Message, spot: Spot) -> Refusal | None:
-        if spot.ke or self._reaches_all(message):
-            return None
-        text = (
-            "a receiver is not in the directory, and the patient's municipality is not known either"
-        )
-        where = "Bundle.entry[0].resource.destination"
-        return refuse(Reason.UNKNOWN_RECEIVER, "not-found", text, where)
+    def _misaddressed_to(self, message: Message, patient: PatientState | None) -> Party | None:
+        """One door in: what reaches not everybody goes to the KE of the municipality that has the duty."""
+        number = patient.header.municipality if patient else None
+        number = number or (message.patient.municipality if message.patient else None)
+        return ke_of(self.directory, number, self.unit.now) if number else None
 
     # keeping it
 
@@ -189,7 +195,7 @@ class Intake:
             warnings.append(_MISADDRESSED)
         receipt = answers.accepted(arrival, base_url=self.base_url, at=unit.now, issues=warnings)
         if again:
-            self.effects.answer_later(record, receipt)
+            self.effects.answer_later(arrival, receipt)
         return self._settle(arrival, Verdict.ACCEPTED, 200, receipt, patient)
 
     def _record(self, arrival: Arrival, patient: PatientState, spot: Spot, told: Patient) -> Record:
@@ -267,8 +273,11 @@ class Intake:
 
     # verdicts
 
-    def _refuse(self, arrival: Arrival, refusal: Refusal) -> Answer:
+    def _refuse(self, arrival: Arrival, refusal: Refusal, *, again: bool = False) -> Answer:
         made = answers.refused(refusal, arrival.message.id)
+        if again:
+            told = answers.fatal(arrival, refusal, base_url=self.base_url, at=self.unit.now)
+            self.effects.answer_later(arrival, told)
         return self._settle(arrival, Verdict.REFUSED, made.status, made.body, None)
 
     def _park(self, arrival: Arrival, reason: str, patient: PatientState | None) -> Answer:

@@ -51,10 +51,16 @@ def due(
         partition_by=answers.c.url, order_by=(answers.c.next_try, answers.c.id)
     )
     turns = select(answers.c.id, turn.label("turn")).where(waits).subquery()
-    first = select(turns.c.id).where(turns.c.turn == 1).limit(limit)
+    first = (
+        select(answers.c.id)
+        .where(answers.c.id.in_(select(turns.c.id).where(turns.c.turn == 1)), waits)
+        .order_by(answers.c.next_try, answers.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
     claimed = (
         update(answers)
-        .where(answers.c.id.in_(first), waits)
+        .where(answers.c.id.in_(first))
         .values(next_try=lease)
         .returning(*(answers.c[name] for name in ("id", "party", "url", "body", "tries")))
     )

@@ -81,8 +81,14 @@ def last(conn: Connection, receiver: str) -> int:
     return conn.execute(select(feeds.c.last).where(feeds.c.receiver == receiver)).scalar() or 0
 
 
-def after(conn: Connection, receiver: str, since: int, now: int, *, limit: int) -> list[Item]:
-    """What follows the number ``since``, with the right to see it tried at ``now``."""
+def after(
+    conn: Connection, receiver: str, since: int, now: int, *, limit: int, size: int = 250_000
+) -> list[Item]:
+    """What follows the number ``since``, with the right to see it tried at ``now``.
+
+    No more than ``limit`` items, and none after those that have ``size`` bytes together.
+    """
+    page = _page(receiver, since, limit)
     wanted = (
         select(
             outbox.c.number,
@@ -97,12 +103,27 @@ def after(conn: Connection, receiver: str, since: int, now: int, *, limit: int) 
             inbox.c.media_type,
             case((outbox.c.body.is_(None), inbox.c.source)).label("source"),
         )
+        .join(page, page.c.id == outbox.c.id)
+        .outerjoin(inbox, inbox.c.id == outbox.c.event)
+        .where(page.c.before < size)
+        .order_by(outbox.c.number)
+    )
+    return [_item(row) for row in conn.execute(wanted).mappings()]
+
+
+def _page(receiver: str, since: int, limit: int) -> Subquery:
+    """The next rows of a feed, each with how many bytes come before it."""
+    bytes_ = func.coalesce(func.length(outbox.c.body), func.length(inbox.c.source), 0)
+    first = (
+        select(outbox.c.id, outbox.c.number, bytes_.label("bytes"))
         .outerjoin(inbox, inbox.c.id == outbox.c.event)
         .where(outbox.c.receiver == receiver, outbox.c.number > since)
         .order_by(outbox.c.number)
         .limit(limit)
+        .subquery()
     )
-    return [_item(row) for row in conn.execute(wanted).mappings()]
+    upto = func.sum(first.c.bytes).over(order_by=first.c.number)
+    return select(first.c.id, (upto - first.c.bytes).label("before")).subquery()
 
 
 def delivered(conn: Connection, upto: Mapping[str, int], now: int) -> None:

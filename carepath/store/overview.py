@@ -24,7 +24,8 @@ class Known:
 
 def recent(conn: Connection, limit: int) -> list[Known]:
     """The patients something was told of last, newest first."""
-    query = select(patients).order_by(patients.c.received.desc()).limit(limit)
+    told_of = select(patients).where(patients.c.received > 0)  # not only parked messages
+    query = told_of.order_by(patients.c.received.desc()).limit(limit)
     return [_known(row) for row in conn.execute(query).mappings()]
 
 

@@ -65,6 +65,10 @@ class Unit:
             f"{'test|' if arrival.message.test else ''}{scope}|{identifier.value}"
         )
 
+    def _blind_value(self, identifier: Identifier, arrival: Arrival) -> bytes:
+        """The blind index of a number alone; a test's is found by no number alone."""
+        return self.keys.blind(f"{'test' if arrival.message.test else ''}|{identifier.value}")
+
     def blind_key(self, family: Family, key: Key) -> bytes:
         """The blind index of a thread's key."""
         return self.keys.blind(f"{family}|{key.rank.name}|{key.value}")
@@ -217,7 +221,7 @@ class Unit:
                 self._add(
                     "patient_identifiers",
                     blind=blind,
-                    blind_value=self.keys.blind(f"|{identifier.value}"),
+                    blind_value=self._blind_value(identifier, arrival),
                     patient=patient.key,
                     cipher=self.keys.seal(told, blind),
                 )

@@ -48,7 +48,7 @@ def _cast(parts: Resources, code: EventCode) -> dict[str, JSON]:
     rule = RULES[code]
     wanted = dict.fromkeys((*SHAPES[code], *rule.focus, *_COMPANIONS.get(rule.family, ())))
     found = {kind: one for kind in wanted if (one := _one(parts, kind, known))}
-    patient = common.the_patient(parts, needed=code is not EventCode.ACKNOWLEDGEMENT)
+    patient = common.the_patient(parts, needed=code not in _ABOUT_DELIVERY)
     if patient:
         found["Patient"] = patient
     if code is not EventCode.ACKNOWLEDGEMENT and not any(kind in found for kind in rule.focus):
@@ -57,6 +57,7 @@ def _cast(parts: Resources, code: EventCode) -> dict[str, JSON]:
     return found
 
 
+_ABOUT_DELIVERY: Final = frozenset((EventCode.ACKNOWLEDGEMENT, EventCode.MISADDRESSED))
 _COMPANIONS: Final = {Family.STAY: ("Encounter",)}  # a report tells its stay by it
 _MANY: Final = frozenset(("RelatedPerson", "Patient", "MessageHeader"))
 

@@ -139,6 +139,31 @@ def test_pages_follow_the_cursor(database: Database) -> None:
     assert [item.number for item in (*first, *second)] == [1, 2, 3, 4, 5]
 
 
+def test_a_page_has_an_end_in_bytes(database: Database) -> None:
+    """One item always, however large; a second only while the first ones are small."""
+    taken_in(database, "e", b"s" * 70)
+    sent(database, "*", "a", "b", "c", body=b"b" * 40)
+    sent(database, "*", "d", event="e", created=1)
+    sent(database, "*", "e", created=2)
+    number(database)
+
+    def page(since: int, size: int) -> list[int]:
+        with database.read() as conn:
+            found = feed.after(conn, "*", since, NOW, limit=9, size=size)
+        return [item.number for item in found]
+
+    assert [page(0, size) for size in (1, 40, 41, 120, 121, 190, 191)] == [
+        [1],
+        [1],
+        [1, 2],
+        [1, 2, 3],
+        [1, 2, 3, 4],
+        [1, 2, 3, 4],
+        [1, 2, 3, 4, 5],
+    ]
+    assert page(3, 1) == [4]
+
+
 def test_handed_over_only_rises(database: Database) -> None:
     """An older report of what was handed over changes nothing."""
     put(database, feeds, {"receiver": "north", "last": 9, "delivered": 0})

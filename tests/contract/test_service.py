@@ -20,7 +20,9 @@ from carepath.store import overview, queries, tables
 from carepath.store.database import Database
 from carepath.store.resources import Viewer
 from carepath.store.times import micros
-from pathways.messages import Key, KeyRank, Message
+from pathways.events import EventCode, StayFacts
+from pathways.messages import Destination, Key, KeyRank, Message
+from pathways.moments import Moment
 from pathways.timeline import Mark
 from tests.contract import matters
 from tests.contract.matters import of_person, patient, source, stories, take
@@ -133,13 +135,13 @@ def admission(person: int, number: int = 0) -> Message:
         format="carepath",
         envelope=f"envelope-{person}-{number}",
         content=b"",
-        code=matters.EventCode.ADMISSION,
+        code=EventCode.ADMISSION,
         sender=matters.SENDERS[0],
-        happened=matters.Moment(matters.BEGIN),
+        happened=Moment(matters.BEGIN),
         written=matters.BEGIN,
-        destinations=(matters.Destination(matters.SENDERS[2]),),
+        destinations=(Destination(matters.SENDERS[2]),),
         patient=patient(person),
-        facts=matters.StayFacts(ward="A"),
+        facts=StayFacts(ward="A"),
     )
 
 
@@ -176,7 +178,7 @@ def test_the_same_message_table(
         first,
         id=first.id if message_id == "seen" else matters.message_id(9, 1),
         envelope=first.envelope if envelope == "seen" else "another",
-        facts=matters.StayFacts(ward=ward),
+        facts=StayFacts(ward=ward),
     )
     (answer,) = service.handle([Submission(source(again))])
     assert (answer.status, answer.verdict) == (status, verdict)

@@ -63,7 +63,9 @@ class Broker:
 
     def counts(self) -> dict[str, int]:
         """The rows in every table that intake writes."""
-        names = [name for (name,) in self.select("SELECT name FROM sqlite_master WHERE type='table'")]
+        names = [
+            name for (name,) in self.select("SELECT name FROM sqlite_master WHERE type='table'")
+        ]
         counted = {name: self.select(f'SELECT count(*) FROM "{name}"') for name in names}  # noqa: S608
         return {name: rows[0][0] for name, rows in counted.items() if name not in _RELAY}
 
@@ -82,11 +84,11 @@ class Broker:
 
 
 @contextmanager
-def embedded(folder: Path) -> Iterator[Broker]:
-    """A server on an empty store in ``folder``."""
-    file = folder / "carepath.db"
+def embedded(database_url: str) -> Iterator[Broker]:
+    """A server on an SQLite database; it writes its log beside the file."""
+    file = Path(database_url.removeprefix("sqlite:///"))
     with (
-        serving(f"sqlite:///{file}", folder / "log") as server,
+        serving(database_url, file.with_suffix(".log")) as server,
         httpx.Client(base_url=server.url, timeout=20, trust_env=False) as http,
     ):
         yield Broker(server, http, file)

@@ -208,11 +208,13 @@ def observe(url: str, sent: Iterable[Sent], streamed: Mapping[str, Sequence[Even
     ):
         feeds = _whole_feeds(url, [OPERATOR, *_organizations(fhir)])
         timelines = pool.map(lambda patient: _timeline(fhir, patient), patients)
-        journeys = pool.map(lambda id_: _settled(fhir, id_), by_id)
-        sources = pool.map(lambda id_: _source(fhir, id_), by_id)
+        until = time.monotonic() + _PATIENCE
+        found = pool.map(lambda id_: _settled(fhir, id_, until), by_id)
+        journeys = dict(zip(by_id, found, strict=True))
+        sources = pool.map(lambda found: _source(fhir, found), journeys.values())
         return Observed(
             sent=by_id,
-            journeys=dict(zip(by_id, journeys, strict=True)),
+            journeys=journeys,
             sources=dict(zip(by_id, sources, strict=True)),
             timelines=dict(zip(patients, timelines, strict=True)),
             streamed=streamed,
@@ -252,19 +254,18 @@ def _id(reference: Resource) -> str:
     return str(reference["reference"]).rpartition("/")[2]
 
 
-def _settled(fhir: httpx.Client, message: str) -> list[Journey]:
-    """The message's journeys when all is delivered, or after some time; handing over is noted afterwards."""
-    deadline = time.monotonic() + _PATIENCE
+def _settled(fhir: httpx.Client, message: str, until: float) -> list[Journey]:
+    """The message's journeys when all is delivered, or at ``until``: handing over is noted afterwards."""
     while True:
         found = journeys_of(fhir, message)
-        if all(journey.delivered for journey in found) or time.monotonic() > deadline:
+        if all(journey.delivered for journey in found) or time.monotonic() > until:
             return found
         time.sleep(0.2)
 
 
-def _source(fhir: httpx.Client, message: str) -> bytes:
-    """The bytes that are kept of a message; none when it is not known once."""
-    match journeys_of(fhir, message):
+def _source(fhir: httpx.Client, journeys: Sequence[Journey]) -> bytes:
+    """The bytes that are kept of a message; none when it was not taken in once."""
+    match journeys:
         case [journey]:
             return fhir.get(f"Binary/{journey.event}").content
         case _:

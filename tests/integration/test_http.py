@@ -7,7 +7,10 @@ from typing import Any
 import httpx
 import pytest
 from httpx_sse import connect_sse
+from sqlalchemy import update
 
+from carepath.store.tables import grants
+from tests.contract.stored import opened
 from tests.integration import stories
 from tests.integration.serving import Server
 from tests.integration.stories import (
@@ -476,12 +479,21 @@ def receivers(client: httpx.Client, message: str) -> list[dict[str, Any]]:
 
 def test_health_and_metrics(client: httpx.Client) -> None:
     """Alive, ready, and counted; figures carry no personal data."""
-    taken(client, admission(Matter(person())))
+    message = admission(Matter(person()))
+    patient = taken(client, message)
+    refused(post(client, changed("Patient", identifier=None)), 422)
 
     assert client.get("/livez").status_code == client.get("/readyz").status_code == 200
     figures = client.get("/metrics").text
     assert 'carepath_messages_total{verdict="accepted"}' in figures
-    assert "carepath_outbox_unnumbered" in figures
+    for figure in ("outbox_unnumbered", "feed_undelivered", "parked_open", "answers_unsent"):
+        assert f"\ncarepath_{figure}" in figures
+    assert "\nprocess_resident_memory_bytes" in figures
+    told = resource(message, "Patient")
+    (name,) = told["name"]
+    personal = [told["identifier"][0]["value"], name["family"], *name["given"], told["birthDate"]]
+    for text in (*personal, patient, message["id"], message["entry"][0]["resource"]["id"]):
+        assert text not in figures
 
 
 def test_metadata_names_the_door(client: httpx.Client, server: str) -> None:
@@ -490,3 +502,35 @@ def test_metadata_names_the_door(client: httpx.Client, server: str) -> None:
 
     assert statement["resourceType"] == "CapabilityStatement"
     assert statement["implementation"]["url"] == f"{server}/fhir"
+
+
+def test_what_may_no_longer_be_seen_keeps_its_number(
+    fresh_server: Start, database_url: str
+) -> None:
+    """The receiver's right ended between sending and delivery: it hears that there was something, and no more."""
+    running = fresh_server(database_url)
+    matter = Matter(person())
+    first, second = admission(matter), discharge(matter)
+    with httpx.Client(base_url=running.url, timeout=20, trust_env=False) as client:
+        patient = taken(client, first)
+        organization = receivers(client, first["entry"][0]["resource"]["id"])[0]["organization"]
+        receiver = organization["valueReference"]["reference"].split("/")[1]
+        with opened(database_url) as database, database.write() as conn:
+            conn.execute(update(grants).where(grants.c.reader == receiver).values(until=1))
+        taken(client, second)
+
+    ended, held = events(running.url, 2, params={"org": receiver, "since": "0"})
+
+    assert (ended[0], ended[1]) == (1, "withheld")
+    assert "data" not in ended[2]
+    told = json.dumps(ended[2])
+    header = first["entry"][0]["resource"]["id"]
+    for text in (
+        patient,
+        header,
+        first["id"],
+        resource(first, "Patient")["identifier"][0]["value"],
+    ):
+        assert text not in told
+    assert "admission" not in told
+    assert (held[0], held[1], held[2]["data"]) == (2, "discharge", second)

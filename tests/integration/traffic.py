@@ -8,7 +8,7 @@ import json
 import random
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Self
@@ -22,28 +22,36 @@ from tests.integration.stories import Resource
 FHIR = "application/fhir+json"
 OPERATOR = "*"
 _REPEATED = 0.1  # how many of the messages are sent again though they were answered
-_PATIENCE = 30.0  # seconds without a word before a connection counts as broken
+_PATIENCE = 30.0  # seconds without an answer after which a connection counts as broken
+_QUIET = 2.0  # seconds without an event after which a reader connects anew
 
 
 class Address:
     """Where the server is at the moment."""
 
     def __init__(self) -> None:
-        self._url = ""
-        self._is_up = threading.Event()
+        self._url: str | None = None
+        self._closed = False
+        self._is_settled = threading.Event()
 
     def up(self, url: str) -> None:
         """It is here from now on."""
         self._url = url
-        self._is_up.set()
+        self._is_settled.set()
 
     def down(self) -> None:
-        """It is gone, or will be in a moment."""
-        self._is_up.clear()
+        """It is gone, or will be in a moment; another comes."""
+        self._is_settled.clear()
+
+    def close(self) -> None:
+        """There will be none: nobody shall wait any more."""
+        self._closed = True
+        self._is_settled.set()
 
     def wait(self) -> str | None:
-        """Its URL as soon as there is one; ``None`` when that takes long."""
-        return self._url if self._is_up.wait(0.2) else None
+        """Its URL as soon as there is one; ``None`` when there will be none."""
+        self._is_settled.wait()
+        return None if self._closed else self._url
 
 
 @dataclass(eq=False, slots=True)
@@ -82,7 +90,14 @@ class Load:
         self._address = address
         self._seed = seed
         self._stopping = threading.Event()
+        self._clients: list[Future[None]] = []
         self.sent: list[Sent] = []
+
+    def check(self) -> None:
+        """Raise what made a client stop, if any has."""
+        for client in self._clients:
+            if client.done():
+                client.result()
 
     def count(self) -> int:
         """How many messages are acknowledged by now."""
@@ -92,13 +107,16 @@ class Load:
     def running(self, clients: int) -> Iterator[None]:
         """Post while inside; on the way out everything begun is sent until it is answered."""
         with ThreadPoolExecutor(clients, "client") as pool:
-            posting = [pool.submit(self._post_stories, self._seed + n) for n in range(clients)]
+            for n in range(clients):
+                self._clients.append(pool.submit(self._post_stories, self._seed + n))
             try:
                 yield
+            except BaseException:
+                self._address.close()
+                raise
             finally:
                 self._stopping.set()
-        for client in posting:
-            client.result()
+        self.check()
 
     def repeat(self) -> None:
         """Send everything once more."""
@@ -129,9 +147,7 @@ class Load:
 
     def _deliver(self, http: httpx.Client, sent: Sent) -> None:
         """Until it is answered. Raises ``AssertionError`` when the answer is not a receipt."""
-        while True:
-            if (url := self._address.wait()) is None:
-                continue
+        while url := self._address.wait():
             try:
                 answer = http.post(
                     f"{url}/fhir/$process-message",
@@ -160,18 +176,17 @@ class Readers:
 
     def __init__(self, address: Address, *receivers: str) -> None:
         self._address = address
-        self._stopping = threading.Event()
         self.events: dict[str, list[Event]] = {receiver: [] for receiver in receivers}
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Read while inside; leave when the server has stopped."""
+        """Read while inside; nobody waits for the server afterwards."""
         with ThreadPoolExecutor(len(self.events), "reader") as pool:
             reading = [pool.submit(self._read, receiver) for receiver in self.events]
             try:
                 yield
             finally:
-                self._stopping.set()
+                self._address.close()
         for reader in reading:
             reader.result()
 
@@ -180,13 +195,13 @@ class Readers:
         return all(got and message in got[-1].data for got in self.events.values())
 
     def _read(self, receiver: str) -> None:
-        with httpx.Client(timeout=_PATIENCE, trust_env=False) as http:
-            while not self._stopping.is_set():
-                if (url := self._address.wait()) is not None:
-                    self._follow(http, f"{url}/events", receiver)
+        timeout = httpx.Timeout(_PATIENCE, read=_QUIET)
+        with httpx.Client(timeout=timeout, trust_env=False) as http:
+            while url := self._address.wait():
+                self._follow(http, f"{url}/events", receiver)
 
     def _follow(self, http: httpx.Client, url: str, receiver: str) -> None:
-        """Read on from the last number until the connection breaks."""
+        """Read on from the last number until the connection breaks, or nothing comes for a while."""
         got = self.events[receiver]
         since = {"Last-Event-ID": str(got[-1].number if got else 0)}
         try:

@@ -8,6 +8,7 @@ from pathways.events import (
     RULES,
     Activity,
     EventCode,
+    Facts,
     Family,
     InquiryFacts,
     ReferralFacts,
@@ -18,7 +19,7 @@ from pathways.moments import Moment, on_day
 
 BEGIN = datetime(2026, 11, 16, 8, tzinfo=UTC)
 OSLO = timezone(timedelta(hours=1))
-FACTS = {
+FACTS: dict[type[Facts], st.SearchStrategy[Facts]] = {
     StayFacts: st.builds(StayFacts, ward=st.sampled_from(["A", "B", None])),
     ReferralFacts: st.builds(ReferralFacts, title=st.sampled_from(["hip", "eye", None])),
     InquiryFacts: st.builds(InquiryFacts, text=st.sampled_from(["when?", "who?", None])),
@@ -45,7 +46,7 @@ def records(draw: st.DrawFn, family: Family = Family.STAY, number: int = 0) -> R
     )
     written = BEGIN + timedelta(minutes=draw(st.integers(0, 4000)))
     target = draw(st.sampled_from([None, *(f"m{n}" for n in range(12))]))
-    facts = FACTS.get(RULES[code].facts, st.builds(RULES[code].facts))
+    facts: st.SearchStrategy[Facts] = FACTS.get(RULES[code].facts, st.builds(RULES[code].facts))
     return Record(
         id=f"e{number}",
         patient="p",

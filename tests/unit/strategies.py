@@ -6,7 +6,7 @@ message that was read do. All people and numbers are made up.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from fhir_mappings import codes
 from fhir_mappings import keys as of
+from fhir_mappings.periods import in_order
 from pathways.events import (
     RULES,
     Activity,
@@ -203,9 +204,9 @@ def _facts(draw: DrawFn, code: EventCode, written: datetime) -> Facts:
 
 
 def _in_order(told: dict[str, Any]) -> dict[str, Any]:
-    """A period ends after it begins (per-1)."""
+    """A period does not end before it begins (per-1)."""
     begins, ends = told.get("begins"), told.get("ends")
-    if begins and ends and ends.at - begins.at < timedelta(days=2):
+    if begins and ends and not in_order(begins, ends, OSLO):
         return told | {"ends": None}
     return told
 
@@ -356,7 +357,9 @@ def messages(
     )
     written = draw(instants())
     facts = draw(_facts(code, written))
-    is_receipt = code is EventCode.ACKNOWLEDGEMENT
+    nobody = code is EventCode.ACKNOWLEDGEMENT
+    if code is EventCode.MISADDRESSED and patient is None:
+        nobody = draw(st.booleans())
     return Message(
         id=draw(ids()),
         format="carepath",
@@ -370,7 +373,7 @@ def messages(
         happened=draw(moments(written)),
         written=written,
         destinations=draw(destinations()),
-        patient=None if is_receipt else _living_at(patient or draw(patients()), code, facts),
+        patient=None if nobody else _living_at(patient or draw(patients()), code, facts),
         keys=draw(_keys(code, facts, sender)),
         facts=facts,
         test=draw(st.booleans()),

@@ -91,6 +91,10 @@ def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark() -> None:
             "key,name,identifiers\na,A,915933148\n",
             ["line 2, column identifiers: not an organisation number"],
         ),
+        ("key,name,endpoint\na,A,file:///a\n", ["line 2, column endpoint: must be an http"]),
+        ("key,name,endpoint\na,A,http://u:p@h\n", ["line 2, column endpoint: must be an http"]),
+        ("key,name,endpoint\na,A,http://h/?a=b\n", ["line 2, column endpoint: must be an http"]),
+        ("key,name,endpoint\na,A,http://h:x/\n", ["line 2, column endpoint: must be an http"]),
         (
             "key,name,municipality\na,A,99\n",
             ["line 2, column municipality: must be a kommunenummer"],

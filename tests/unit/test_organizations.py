@@ -4,11 +4,21 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fhir_mappings import organizations
-from fhir_mappings.codes import MUNICIPALITY_CODE, ORGANISATION_NUMBER, PARTY_FUNCTION
+from fhir_mappings import organizations, resources
+from fhir_mappings.codes import (
+    HER_ID,
+    HER_ID_ALIAS,
+    MUNICIPALITY_CODE,
+    ORGANISATION_NUMBER,
+    PARTY_FUNCTION,
+    PARTY_KIND,
+)
 from pathways.parties import Function, Identifier, Kind, Party
 from pathways.refusals import Refusal
+from tests.unit.strategies import identifiers, lines, municipalities, organisation_numbers
 
 NUMBER = "915933149"
 OFFICE: dict[str, Any] = {
@@ -16,7 +26,7 @@ OFFICE: dict[str, Any] = {
     "id": "nord-tildeling",
     "identifier": [{"system": ORGANISATION_NUMBER, "value": NUMBER}],
     "type": [
-        {"coding": [{"system": organizations.PARTY_KIND, "code": "municipality"}]},
+        {"coding": [{"system": PARTY_KIND, "code": "municipality"}]},
         {"coding": [{"system": PARTY_FUNCTION, "code": "case-office"}]},
     ],
     "name": "Tildelingskontoret",
@@ -89,7 +99,10 @@ def test_a_parent_outside_the_bundle_is_its_id() -> None:
             {"type": [{"coding": [{"system": PARTY_FUNCTION, "code": "kitchen"}]}]},
             "Bundle.entry[0].resource.type",
         ),
+        ({"telecom": [{"system": "url", "value": "ftp://a.example"}]}, ".telecom"),
         ({"colour": "red"}, "colour"),
+        ({"alias": None, "partOf": '{"reference": "Organization/x"}'}, ".partOf"),
+        ({"resourceType": "Nothing"}, "Bundle.entry[0]"),
         ({"active": False}, "Bundle.entry"),
     ],
 )
@@ -104,3 +117,43 @@ def test_what_is_wrong_is_named(change: dict[str, Any], where: str) -> None:
 def test_what_is_no_bundle_is_refused() -> None:
     """The same reader of bytes as for messages."""
     assert isinstance(organizations.read(b"key,name"), Refusal)
+
+
+def test_what_is_wrong_is_told_in_words() -> None:
+    """The same as for messages."""
+    found = read(OFFICE | {"colour": "red"})
+    assert isinstance(found, Refusal)
+    assert [issue.text for issue in found.issues] == ["FHIR R4 has no such element here"]
+
+
+def test_another_spelling_of_a_system_is_the_same_identifier() -> None:
+    """One URI per system."""
+    found = read(OFFICE | {"identifier": [{"system": HER_ID_ALIAS, "value": "1"}]})
+    assert isinstance(found, list)
+    assert found[0].identifiers == (Identifier(HER_ID, "1"),)
+
+
+@st.composite
+def parties(draw: st.DrawFn) -> Party:
+    """A party with what an Organization can say of it."""
+    slugs = st.from_regex(r"[a-z0-9][a-z0-9.-]{0,30}", fullmatch=True)
+    number = organisation_numbers().map(lambda one: Identifier(ORGANISATION_NUMBER, one))
+    return Party(
+        key=draw(slugs),
+        name=draw(lines()),
+        kind=draw(st.sampled_from(Kind)),
+        identifiers=tuple(draw(st.lists(identifiers() | number, max_size=3, unique=True))),
+        neutral_name=draw(st.none() | lines()),
+        parent=draw(st.none() | slugs),
+        municipality=draw(st.none() | municipalities()),
+        function=draw(st.none() | st.sampled_from(Function)),
+        phone=draw(st.none() | st.just("+4733000000")),
+    )
+
+
+@given(st.lists(parties(), min_size=1, max_size=4, unique_by=lambda party: party.key))
+def test_what_is_exported_is_imported_the_same(exported: list[Party]) -> None:
+    """The Organizations we write are the directory again."""
+    entry = [{"resource": resources.organization(party)} for party in exported]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": entry}
+    assert organizations.read(orjson.dumps(bundle)) == exported

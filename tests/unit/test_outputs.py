@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from carepath.api.parameters import PARAMETERS
 from fhir_mappings import entries, resources
 from fhir_mappings.capability import statement
+from fhir_mappings.codes import EXACT_TIME, PARTY_KIND
 from fhir_mappings.outcome import outcome
 from fhir_mappings.receipt import receipt
 from fhir_mappings.structure import check
@@ -194,6 +195,7 @@ def test_a_thread_nobody_has_told_of_is_shown_all_the_same() -> None:
 DAY = Moment(AT, day=True)
 TIME = Moment(AT)
 LATER = timedelta(hours=2)
+EXACTLY = {"extension": [{"url": EXACT_TIME, "valueDateTime": "2026-03-07T01:10:00Z"}]}
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ LATER = timedelta(hours=2)
         (TIME, Moment(AT - LATER), {"start": "2026-03-07T01:10:00Z"}),
         (TIME, None, {"start": "2026-03-07T01:10:00Z"}),
         (None, TIME, {"end": "2026-03-07T01:10:00Z"}),
-        (DAY, TIME, {"start": "2026-03-07", "end": "2026-03-07"}),
+        (DAY, TIME, {"start": "2026-03-07", "end": "2026-03-07", "_end": EXACTLY}),
         (DAY, Moment(AT + 20 * LATER), {"start": "2026-03-07", "end": "2026-03-08T17:10:00Z"}),
         (DAY, Moment(AT - 20 * LATER), {"start": "2026-03-07"}),
     ],
@@ -258,6 +260,7 @@ def test_an_organization_is_its_entry_in_the_directory() -> None:
         "resourceType": "Organization",
         "id": "x",
         "active": False,
+        "type": [{"coding": [{"system": PARTY_KIND, "code": "other"}]}],
         "name": "X",
     }
 

@@ -286,6 +286,19 @@ def test_contained_organisations_are_found() -> None:
     assert facts.provider == PartyRef(name="Sykehuset")
 
 
+@pytest.mark.parametrize("code", [EventCode.ACKNOWLEDGEMENT, EventCode.MISADDRESSED])
+def test_what_is_about_a_delivery_needs_no_patient(code: EventCode) -> None:
+    """KE is not told whom a misaddressed message is about; any other event has one."""
+    header = copy.deepcopy(ADMISSION["entry"][HEADER])
+    header["resource"] |= {"eventCoding": {"system": codes.PATHWAY_EVENT, "code": str(code)}}
+    del header["resource"]["focus"]
+    task = {"resourceType": "Task", "status": "requested", "intent": "order"}
+    bundle = ADMISSION | {"entry": [header, {"resource": task}]}
+    assert accepted(bundle).patient is None
+    header["resource"]["eventCoding"]["code"] = "handover-summary"
+    assert refused(bundle).reason is Reason.PATIENT
+
+
 def test_test_messages_are_marked() -> None:
     """HTEST on the Bundle or on its header."""
     tag = {"tag": [{"system": codes.ACT_REASON, "code": codes.TEST}]}

@@ -1,7 +1,7 @@
 """What is written in our own profile is read again as the same message."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from fhir_mappings import codes
 from fhir_mappings.inbound import Options, read
 from fhir_mappings.outbound import write
-from pathways.events import EventCode
+from pathways.events import EventCode, StayFacts
 from pathways.messages import Message
+from pathways.moments import Moment, on_day
 from pathways.refusals import Refusal
-from tests.unit.strategies import BASE_URL, messages
+from tests.unit.strategies import BASE_URL, OSLO, instants, messages
 
 OPTIONS = Options(received=datetime(2027, 1, 1, tzinfo=UTC), base_url=BASE_URL)
 
@@ -34,6 +36,43 @@ def test_every_event_comes_back_the_same(code: EventCode, data: st.DataObject) -
     """read(dumps(write(m))) == m, for random facts of every event."""
     message = data.draw(messages(code))
     assert again(message) == message
+
+
+@given(messages())
+def test_every_identifier_has_one_spelling(message: Message) -> None:
+    """Another URI of the same system, wherever it stands, is the same identifier."""
+    source = orjson.dumps(write(message, base_url=BASE_URL))
+    for own, other in ((codes.FNR, codes.FNR_ALIAS), (codes.HER_ID, codes.HER_ID_ALIAS)):
+        source = source.replace(f'"{own}"'.encode(), f'"{other}"'.encode())
+    found = read(source, OPTIONS)
+    assert not isinstance(found, Refusal), found
+    assert replace(found, content=b"", source=b"") == message
+
+
+@given(
+    messages(EventCode.DISCHARGE),
+    instants(),
+    st.integers(0, 40).map(lambda hours: timedelta(hours=hours)),
+    st.sampled_from([(True, False), (False, True), (True, True), (False, False)]),
+)
+def test_a_period_can_always_be_compared(
+    message: Message, first: datetime, lasted: timedelta, are_days: tuple[bool, bool]
+) -> None:
+    """per-1 needs two days or two times on one date; what is read is exact all the same."""
+    begins, ends = (
+        on_day(at.astimezone(OSLO).date(), message.written, OSLO) if is_day else Moment(at)
+        for at, is_day in zip((first, first + lasted), are_days, strict=True)
+    )
+    stay = StayFacts(encounter_class="IMP", begins=begins, ends=ends)
+    bundle = write(replace(message, facts=stay, keys=()), base_url=BASE_URL)
+    [period] = [e["resource"]["period"] for e in bundle["entry"] if "period" in e["resource"]]
+    start, end = period["start"], period["end"]
+    assert start[:10] <= end[:10]
+    assert start[:10] < end[:10] or len(start) > 10 or len(end) == 10
+    assert start[:10] < end[:10] or len(end) > 10 or len(start) == 10
+    found = read(orjson.dumps(bundle), OPTIONS)
+    assert not isinstance(found, Refusal), found
+    assert found.facts == stay
 
 
 @given(messages())
