@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from pathways.corrections import CORRECTIONS, Mark, Standing, standing
-from pathways.events import Activity, EventCode, Facts, Family, StayFacts
+from pathways.events import RULES, Activity, EventCode, Facts, Family, StayFacts
 from pathways.messages import Author, Record
 from pathways.moments import Moment, SortKey
 from pathways.parties import PartyRef
@@ -112,13 +112,16 @@ def _params(record: Record) -> Iterable[tuple[str, str | Moment]]:
     """Whatever the facts say in words or times; parties by name."""
     yield "sender", record.sender_name
     facts = record.facts
-    for field in fields(facts):
-        value = getattr(facts, field.name)
+    for name in _NAMES[type(facts)]:
+        value = getattr(facts, name)
         if isinstance(value, PartyRef):
             value = value.name
         if isinstance(value, str | Moment):
-            yield field.name, value
+            yield name, value
     if isinstance(facts, StayFacts) and (
         place := facts.ward or (facts.provider and facts.provider.name)
     ):
         yield "place", place
+
+
+_NAMES = {rule.facts: tuple(field.name for field in fields(rule.facts)) for rule in RULES.values()}

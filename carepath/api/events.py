@@ -27,9 +27,11 @@ _LOOK_AGAIN = 2.0  # seconds: another process may have numbered the feed
 async def events(request: Request) -> Response:
     """The feed from ``Last-Event-ID`` or ``?since=`` on; without either, what comes from now on."""
     context, receiver = context_of(request), _receiver(request)
-    since = _since(request)
+    since, newest = _since(request), await context.ask(feed.last, receiver)
+    if request.headers.get("last-event-id") and since is not None:
+        context.relay.handed(receiver, min(since, newest))  # also where we died before noting it
     if since is None:
-        since = await context.ask(feed.last, receiver)
+        since = newest
     stream = _stream(context, receiver, since)
     return EventSourceResponse(stream, ping=_KEEP_ALIVE, sep="\n")
 

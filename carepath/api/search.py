@@ -65,7 +65,8 @@ async def _answer(request: Request, pairs: Pairs) -> Response:
         newest_first=asked.newest_first,
     )
     matches, found = await context.ask(_find, context, search_, asked.count, after)
-    return fhir_response(_bundle(context, type_, asked, matches, found))
+    hidden = request.method == "POST"  # it may name a person: no address of ours shall
+    return fhir_response(_bundle(context, type_, asked, matches, found, hidden=hidden))
 
 
 def _find(
@@ -78,10 +79,17 @@ def _find(
 
 
 def _bundle(
-    context: Context, type_: str, asked: Asked, matches: list[Stored], found: int
+    context: Context,
+    type_: str,
+    asked: Asked,
+    matches: list[Stored],
+    found: int,
+    *,
+    hidden: bool,
 ) -> dict[str, Any]:
     url = f"{context.base_url}/{type_}"
-    links = {"self": f"{url}?{urlencode(asked.used)}"}
+    sealed = f"{_CONTINUE}={_sealed(context, type_, asked, None)}" if hidden else ""
+    links = {"self": f"{url}?{sealed or urlencode(asked.used)}"}
     shown = matches[: asked.count]
     if len(matches) > len(shown) > 0:
         links["next"] = f"{url}?{_CONTINUE}={_sealed(context, type_, asked, cursor(shown[-1]))}"
@@ -89,8 +97,9 @@ def _bundle(
     return searchset(entries, total=found, links=links)
 
 
-def _sealed(context: Context, type_: str, asked: Asked, after: Cursor) -> str:
-    told = orjson.dumps([type_, asked.used, after.updated, after.id]).decode()
+def _sealed(context: Context, type_: str, asked: Asked, after: Cursor | None) -> str:
+    place = [after.updated, after.id] if after else None
+    told = orjson.dumps([type_, asked.used, place]).decode()
     return urlsafe_b64encode(context.database.keys.seal(told, _ABOUT)).decode()
 
 
@@ -103,7 +112,7 @@ def _unsealed(context: Context, type_: str, pairs: Pairs) -> tuple[Pairs, Cursor
         told = context.database.keys.unseal(urlsafe_b64decode(token), _ABOUT)
     except (InvalidTag, ValueError):
         raise bad_parameter(_CONTINUE, "this is no link to a next page of ours") from None
-    searched, used, updated, id_ = orjson.loads(told)
+    searched, used, place = orjson.loads(told)
     if searched != type_:
         raise bad_parameter(_CONTINUE, f"this link goes on with a search of {searched}")
-    return [(name, value) for name, value in used], Cursor(updated, id_)
+    return [(name, value) for name, value in used], Cursor(*place) if place else None

@@ -87,10 +87,9 @@ inbox = Table(
     Column("source", LargeBinary, nullable=False),  # the sender's bytes
     Column("status", Integer, nullable=False),  # HTTP status of the answer
     Column("receipt", LargeBinary, nullable=False),  # the answer, byte for byte
-    UniqueConstraint("sender", "format", "message_id"),
+    UniqueConstraint("message_id", "sender", "format"),  # serves a look-up by message id, too
 )
-Index("ix_inbox_envelope", inbox.c.sender, inbox.c.format, inbox.c.envelope)
-Index("ix_inbox_message_id", inbox.c.message_id)
+Index("ix_inbox_envelope", inbox.c.envelope)
 
 parked = Table(
     "parked",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, delete, select, text, tuple_, update
+from sqlalchemy import Connection, RowMapping, Select, delete, select, text, update
 
 from carepath.store import codec, tables
 from carepath.store.arrivals import Arrival, MessageKey, PatientState, Seen
@@ -342,9 +342,10 @@ class Unit:
 
     def versions(self, ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], RowMapping]:
         """The newest version of each resource ``(type, id)``."""
-        table = tables.resources
-        query = select(table).where(tuple_(table.c.type, table.c.id).in_(ids)) if ids else None
-        rows = self.connection.execute(query).mappings() if query is not None else ()
+        at = tables.resources.c
+        types, keys = {type_ for type_, _ in ids}, {id_ for _, id_ in ids}
+        query = select(tables.resources).where(at.type.in_(types), at.id.in_(keys))
+        rows = self.connection.execute(query).mappings() if ids else ()
         return {(row["type"], row["id"]): row for row in rows}
 
     def keep_version(self, index: Row, body: bytes, tokens: Iterable[Identifier]) -> None:

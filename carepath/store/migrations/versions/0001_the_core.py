@@ -96,11 +96,10 @@ def _inbox() -> None:
         sa.Column("receipt", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inbox")),
         sa.UniqueConstraint(
-            "sender", "format", "message_id", name=op.f("uq_inbox_sender_format_message_id")
+            "message_id", "sender", "format", name=op.f("uq_inbox_message_id_sender_format")
         ),
     )
-    op.create_index("ix_inbox_envelope", "inbox", ["sender", "format", "envelope"], unique=False)
-    op.create_index("ix_inbox_message_id", "inbox", ["message_id"], unique=False)
+    op.create_index("ix_inbox_envelope", "inbox", ["envelope"], unique=False)
 
 
 def _parked() -> None:
