@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 _FOLDER = "CAREPATH_TEST_RUN"
+_TEMPORARY = "PYTEST_DEBUG_TEMPROOT"  # where pytest puts its own folders too
 
 
 def all_required() -> bool:
@@ -36,10 +38,15 @@ def free_port() -> int:
 
 
 def begin_run() -> None:
-    """Make the folder of this run; its workers find it in the environment."""
-    made = Path(tempfile.mkdtemp(prefix="carepath-tests-"))
+    """Make the folder of this run; its workers and all programs they start find it in the environment."""
+    made = Path(tempfile.mkdtemp(prefix="carepath-tests-", dir=os.environ.get(_TEMPORARY) or None))
     made.chmod(0o711)  # PostgreSQL's own user must reach its data in there
     os.environ[_FOLDER] = str(made)
+    if (
+        sys.dont_write_bytecode
+    ):  # compiling would be most of the time that each program takes to start
+        os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+        os.environ["PYTHONPYCACHEPREFIX"] = str(made / "pycache")
 
 
 def run_folder() -> Path:

@@ -21,7 +21,7 @@ from fhir_mappings.codes import (
     URBAN_DISTRICT,
 )
 from fhir_mappings.content import content_hash
-from fhir_mappings.elements import Extension, Reading, codes
+from fhir_mappings.elements import Extension, Reading
 from fhir_mappings.identifiers import check_organisation, check_patient
 from fhir_mappings.options import Options
 from fhir_mappings.parties import author, official, party
@@ -306,17 +306,21 @@ def provenance(parts: Resources) -> JSON | None:
 def activity(
     parts: Resources, found: JSON | None, system: str, known: Callable[[str], Activity]
 ) -> Activity:
-    """What the message does; without a Provenance or activity it is new. ``known`` raises ``ValueError``."""
+    """What the message does; without a Provenance or activity it is new. ``known`` raises ``ValueError``.
+
+    Senders name our codes under systems of their own, too: ``system`` counts more, but is not needed.
+    """
     if not found or "activity" not in found:
         return Activity.NEW
-    told = list(codes(found["activity"], system))
+    codings = found["activity"].get("coding", ())
+    ours = [coding for coding in codings if coding.get("system") == system]
     try:
-        readings = {known(code) for code in told}
+        readings = {known(coding["code"]) for coding in ours or codings if "code" in coding}
     except ValueError:
         readings = set()
     if len(readings) == 1:
         return readings.pop()
-    text = f"The activity needs one known code of {system}."
+    text = f"The activity needs one known code, as of {system}."
     parts.fault("code-invalid", text, found, "activity")
     return Activity.NEW
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.integration.serving import Server, serving
@@ -15,6 +16,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("server")
     with serving(f"sqlite:///{folder}/carepath.db", folder / "log") as running:
         yield running.url
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[httpx.Client]:
+    """A client of the shared server."""
+    with httpx.Client(base_url=server, timeout=20, trust_env=False) as client:
+        yield client
 
 
 @pytest.fixture

@@ -186,7 +186,9 @@ def test_bad_input_changes_nothing(broker: Broker, name: str) -> None:
     assert broker.http.get("/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("media_type", ["application/fhir+xml", "text/plain", ""])
+@pytest.mark.parametrize(
+    "media_type", ["application/fhir+xml", "text/plain", "application/x-www-form-urlencoded", ""]
+)
 def test_wrong_content_type_changes_nothing(broker: Broker, media_type: str) -> None:
     """However good the message is."""
     before = broker.counts()
@@ -195,6 +197,7 @@ def test_wrong_content_type_changes_nothing(broker: Broker, media_type: str) -> 
     answer = broker.http.post(PROCESS, content=body, headers={"Content-Type": media_type})
 
     told(answer, 415, "http.post")
+    assert FHIR in answer.json()["issue"][0]["details"]["text"]
     assert broker.counts() == before
 
 

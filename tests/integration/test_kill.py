@@ -20,7 +20,6 @@ from tests.integration.oracle import objections, observe
 from tests.integration.serving import ROOT, Server
 from tests.integration.stories import HOSPITAL, LEGEVAKT, NURSING, Matter, admission, person
 from tests.integration.traffic import OPERATOR, Address, Load, Readers
-from tests.servers import once, run_folder
 
 Start = Callable[[str], Server]
 
@@ -48,19 +47,7 @@ def start(
     """Start servers that are one installation: the same key, and one address whatever port they get."""
     monkeypatch.setenv("CAREPATH_KEY_FILE", str(tmp_path / "installation.key"))
     monkeypatch.setenv("CAREPATH_BASE_URL", "http://carepath.test")
-    if sys.dont_write_bytecode:  # compiling would be most of the time that each start takes
-        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "")
-        monkeypatch.setenv("PYTHONPYCACHEPREFIX", once("bytecode", compiled))
     return fresh_server
-
-
-def compiled() -> str:
-    """A folder with the server's bytecode."""
-    folder = str(run_folder() / "pycache")
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
-    command = [sys.executable, "-c", "import carepath.cli.serve"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
-    return folder
 
 
 @pytest.mark.timeout(600)

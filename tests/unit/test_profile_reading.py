@@ -1,127 +1,30 @@
-"""Our own profile: what is generous, what is refused, and the place each refusal names."""
+"""Our own profile: what a message is read as, and what is generous. What is refused: ``test_profile_refusals``."""
 
 import copy
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
 
-import orjson
 import pytest
 
 from fhir_mappings import codes
-from fhir_mappings.inbound import Options, read
 from fhir_mappings.keys import scope
 from pathways.events import Activity, EventCode, StayFacts
-from pathways.messages import Key, KeyRank, Message
+from pathways.messages import Key, KeyRank
 from pathways.moments import Moment
 from pathways.parties import Identifier, PartyRef
-from pathways.refusals import Reason, Refusal
-from tests.unit.strategies import BASE_URL, with_control_digits
-
-JSON = dict[str, Any]
-Change = Callable[[JSON], object]
-
-RECEIVED: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
-OPTIONS: Final = Options(received=RECEIVED, base_url=BASE_URL)
-NUMBER: Final = next(
-    number for n in range(100, 400) if (number := with_control_digits(f"018550{n:03}"))
+from pathways.refusals import Reason
+from tests.unit.strategies import BASE_URL
+from tests.unit.told import (
+    ADMISSION,
+    ENCOUNTER,
+    HEADER,
+    JSON,
+    PROVENANCE,
+    RECEIVED,
+    accepted,
+    at,
+    changed,
+    refused,
 )
-HEADER, PATIENT, ENCOUNTER, PROVENANCE = 0, 1, 2, 3
-
-ADMISSION: Final[JSON] = {
-    "resourceType": "Bundle",
-    "id": "envelope-1",
-    "type": "message",
-    "timestamp": "2026-03-01T11:30:00+01:00",
-    "entry": [
-        {
-            "fullUrl": "urn:uuid:b9b4818e-02de-4cc4-b418-d20cbc399006",
-            "resource": {
-                "resourceType": "MessageHeader",
-                "id": "b9b4818e-02de-4cc4-b418-d20cbc399006",
-                "eventCoding": {"system": codes.PATHWAY_EVENT, "code": "admission"},
-                "sender": {"reference": "Organization/ward"},
-                "source": {"endpoint": "https://hospital.example/fhir"},
-                "destination": [
-                    {"endpoint": BASE_URL},
-                    {
-                        "endpoint": BASE_URL,
-                        "receiver": {
-                            "identifier": {"system": codes.HER_ID, "value": "90001"},
-                            "display": "Tildelingskontoret",
-                        },
-                    },
-                ],
-                "focus": [{"reference": "Encounter/stay"}],
-            },
-        },
-        {
-            "fullUrl": "https://hospital.example/fhir/Patient/p1",
-            "resource": {
-                "resourceType": "Patient",
-                "id": "p1",
-                "identifier": [{"system": codes.FNR, "value": NUMBER}],
-                "name": [{"family": "Ødegård", "given": ["Åse"]}],
-            },
-        },
-        {
-            "fullUrl": "Encounter/stay",
-            "resource": {
-                "resourceType": "Encounter",
-                "id": "stay",
-                "status": "in-progress",
-                "class": {"system": codes.ACT_CODE, "code": "IMP"},
-                "subject": {"reference": "Patient/p1"},
-                "identifier": [{"value": "stay-7"}],
-                "period": {"start": "2026-03-01T10:15:00+01:00"},
-            },
-        },
-        {
-            "resource": {
-                "resourceType": "Provenance",
-                "target": [{"reference": "MessageHeader/b9b4818e-02de-4cc4-b418-d20cbc399006"}],
-                "occurredDateTime": "2026-03-01T10:10:00+01:00",
-                "recorded": "2026-03-01T10:20:00+01:00",
-                "activity": {"coding": [{"system": codes.PATHWAY_ACTIVITY, "code": "new"}]},
-                "agent": [{"who": {"display": "Kari Lege"}}],
-            },
-        },
-        {
-            "fullUrl": "https://hospital.example/fhir/Organization/ward",
-            "resource": {"resourceType": "Organization", "id": "ward", "name": "Medisin 2"},
-        },
-    ],
-}
-
-
-def changed(*changes: Change) -> JSON:
-    """The admission with some changes."""
-    bundle = copy.deepcopy(ADMISSION)
-    for change in changes:
-        change(bundle)
-    return bundle
-
-
-def at(index: int, change: Change) -> Change:
-    """A change of one entry's resource."""
-    return lambda bundle: change(bundle["entry"][index]["resource"])
-
-
-def accepted(bundle: JSON, options: Options = OPTIONS) -> Message:
-    """The message in a Bundle that has to be accepted."""
-    found = read(orjson.dumps(bundle), options)
-    assert isinstance(found, Message), found
-    return found
-
-
-def refused(bundle: JSON) -> Refusal:
-    """The refusal of a Bundle that has to be refused; its texts quote no personal value."""
-    found = read(orjson.dumps(bundle), OPTIONS)
-    assert isinstance(found, Refusal)
-    for issue in found.issues:
-        assert NUMBER not in issue.text
-        assert "Ødegård" not in issue.text
-    return found
 
 
 def test_an_admission_is_read_whole() -> None:
@@ -138,9 +41,6 @@ def test_an_admission_is_read_whole() -> None:
     assert destination.party == PartyRef(
         (Identifier(codes.HER_ID, "90001"),), "Tildelingskontoret", None
     )
-
-
-# --- generosity
 
 
 def test_without_provenance_it_is_new_and_happened_at_the_events_own_time() -> None:
@@ -307,123 +207,10 @@ def test_test_messages_are_marked() -> None:
     assert accepted(changed(at(HEADER, lambda head: head.update(meta=tag)))).test
 
 
-# --- refusals
+def test_an_activity_is_understood_under_another_system() -> None:
+    """Senders name our codes under systems of their own."""
 
-_PERIOD = "Bundle.entry[2].resource.period.start"
-_STRANGER = {"resourceType": "Patient", "id": "p2", "identifier": [{"value": "x"}]}
+    def rename(provenance: JSON) -> None:
+        provenance["activity"]["coding"] = [{"system": "https://ehr.example", "code": "cancel"}]
 
-
-def _second_stay(bundle: JSON) -> None:
-    other = copy.deepcopy(bundle["entry"][ENCOUNTER])
-    other["fullUrl"], other["resource"]["id"] = "Encounter/other", "other"
-    bundle["entry"].append(other)
-    bundle["entry"][HEADER]["resource"]["focus"].append({"reference": "Encounter/other"})
-
-
-def _second_provenance(bundle: JSON) -> None:
-    other = copy.deepcopy(bundle["entry"][PROVENANCE])
-    other["resource"]["activity"]["coding"][0]["code"] = "cancel"
-    bundle["entry"].append(other)
-
-
-def _two_needs(stay: JSON) -> None:
-    stay["extension"] = [
-        {"url": codes.MUNICIPAL_NEED, "valueCode": "yes"},
-        {"url": codes.MUNICIPAL_NEED, "valueCode": "no"},
-    ]
-
-
-REFUSALS: Final[dict[str, tuple[Change, Reason, str]]] = {
-    "unknown code": (
-        at(HEADER, lambda head: head["eventCoding"].update(code="unheard-of")),
-        Reason.UNKNOWN_EVENT,
-        "Bundle.entry[0].resource.eventCoding",
-    ),
-    "unknown system": (
-        at(HEADER, lambda head: head["eventCoding"].update(system="https://other.example")),
-        Reason.UNKNOWN_EVENT,
-        "Bundle.entry[0].resource.eventCoding",
-    ),
-    "no patient": (lambda bundle: bundle["entry"].pop(PATIENT), Reason.PATIENT, "Bundle.entry"),
-    "two patients": (
-        lambda bundle: bundle["entry"].append({"resource": _STRANGER}),
-        Reason.PATIENT,
-        "Bundle.entry[5].resource",
-    ),
-    "another's stay": (
-        at(ENCOUNTER, lambda stay: stay["subject"].update(reference="Patient/p2")),
-        Reason.PATIENT,
-        "Bundle.entry[2].resource.subject",
-    ),
-    "patient without identifier": (
-        at(PATIENT, lambda patient: patient.pop("identifier")),
-        Reason.PATIENT,
-        "Bundle.entry[1].resource.identifier",
-    ),
-    "wrong check digit": (
-        at(PATIENT, lambda patient: patient["identifier"][0].update(value="01018012345")),
-        Reason.PATIENT,
-        "Bundle.entry[1].resource.identifier[0].value",
-    ),
-    "no zone": (
-        at(ENCOUNTER, lambda stay: stay["period"].update(start="2026-03-01T10:15:00")),
-        Reason.INVALID,
-        _PERIOD,
-    ),
-    "no day": (
-        at(ENCOUNTER, lambda stay: stay["period"].update(start="2026-03")),
-        Reason.INVALID,
-        _PERIOD,
-    ),
-    "occurred without day": (
-        at(PROVENANCE, lambda provenance: provenance.update(occurredDateTime="2026")),
-        Reason.INVALID,
-        "Bundle.entry[3].resource.occurredDateTime",
-    ),
-    "two stays": (_second_stay, Reason.INVALID, "Bundle.entry[5].resource"),
-    "two provenances": (_second_provenance, Reason.INVALID, "Bundle.entry[5].resource.activity"),
-    "two needs": (
-        at(ENCOUNTER, _two_needs),
-        Reason.INVALID,
-        f"Bundle.entry[2].resource.extension('{codes.MUNICIPAL_NEED}').value",
-    ),
-    "unknown activity": (
-        at(PROVENANCE, lambda p: p["activity"]["coding"][0].update(code="undo")),
-        Reason.INVALID,
-        "Bundle.entry[3].resource.activity",
-    ),
-    "no stay": (
-        lambda bundle: bundle["entry"].pop(ENCOUNTER),
-        Reason.INVALID,
-        "Bundle.entry[0].resource.focus",
-    ),
-}
-
-
-@pytest.mark.parametrize(("change", "reason", "where"), REFUSALS.values(), ids=REFUSALS)
-def test_what_would_put_a_patient_at_risk_is_refused(
-    change: Change, reason: Reason, where: str
-) -> None:
-    """Each refusal has its reason and names the place."""
-    found = refused(changed(change))
-    assert found.reason is reason
-    assert where in [issue.where for issue in found.issues]
-
-
-def test_all_faults_are_told_at_once() -> None:
-    """A sender mends them in one go."""
-    found = refused(
-        changed(
-            at(ENCOUNTER, lambda stay: stay["period"].update(start="2026")),
-            at(PROVENANCE, lambda p: p["activity"]["coding"][0].update(code="undo")),
-        )
-    )
-    assert len(found.issues) == 2
-
-
-def test_synthetic_numbers_are_a_setting() -> None:
-    """Where they are not accepted, the patient's number is refused."""
-    strict = Options(received=RECEIVED, base_url=BASE_URL, accept_synthetic=False)
-    found = read(orjson.dumps(ADMISSION), strict)
-    assert isinstance(found, Refusal)
-    assert found.reason is Reason.PATIENT
+    assert accepted(changed(at(PROVENANCE, rename))).activity is Activity.CANCEL

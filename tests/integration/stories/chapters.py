@@ -98,8 +98,12 @@ def night_at_the_legevakt(patient: Resource | None = None) -> list[Resource]:
 def referral_and_question(patient: Resource | None = None) -> list[Resource]:
     """A referral that is forwarded and done, one refused, one withdrawn; a question asked, sent on and answered."""
     patient = patient or person()
-    asked, refused, dropped, question, call = (Matter(patient) for _ in range(5))
-    first, asks = referral(asked, copies=(GP,)), inquiry(question)
+    return [*_referrals(patient), *_questions(patient)]
+
+
+def _referrals(patient: Resource) -> list[Resource]:
+    asked, refused, dropped = (Matter(patient) for _ in range(3))
+    first = referral(asked, copies=(GP,))
     return [
         first,
         referral(asked, "referral-received"),
@@ -123,6 +127,13 @@ def referral_and_question(patient: Resource | None = None) -> list[Resource]:
         referral(refused, "referral-rejected"),
         referral(dropped),
         referral(dropped, "referral-withdrawn"),
+    ]
+
+
+def _questions(patient: Resource) -> list[Resource]:
+    question, call = Matter(patient), Matter(patient)
+    asks = inquiry(question)
+    return [
         asks,
         inquiry(
             question,
