@@ -42,9 +42,7 @@ def begin_run() -> None:
     made = Path(tempfile.mkdtemp(prefix="carepath-tests-", dir=os.environ.get(_TEMPORARY) or None))
     made.chmod(0o711)  # PostgreSQL's own user must reach its data in there
     os.environ[_FOLDER] = str(made)
-    if (
-        sys.dont_write_bytecode
-    ):  # compiling would be most of the time that each program takes to start
+    if sys.dont_write_bytecode:  # every program that starts would compile all there is
         os.environ["PYTHONDONTWRITEBYTECODE"] = ""
         os.environ["PYTHONPYCACHEPREFIX"] = str(made / "pycache")
 

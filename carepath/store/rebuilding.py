@@ -15,7 +15,7 @@ from pathways.pathway import Thread
 def load_patients_after(unit: Unit, key: str, limit: int) -> list[PatientState]:
     """The next patients by key, locked."""
     query = select(patients).where(patients.c.key > key).order_by(patients.c.key).limit(limit)
-    unit.read_patients(query.with_for_update())
+    unit.know_patients(unit.connection.execute(query.with_for_update()))
     return sorted(unit.patients.values(), key=lambda patient: patient.key)
 
 
@@ -28,7 +28,9 @@ def records_of(unit: Unit, patient: PatientState) -> list[tuple[Record, str]]:
 
 def threads_of(unit: Unit, patient: PatientState) -> dict[str, Thread]:
     """All the patient's threads as they are stored."""
-    return {t.id: t for t in unit.threads(threads.c.patient == patient.key)}
+    query = select(threads.c.body).where(threads.c.patient == patient.key)
+    found = (codec.thread(body) for (body,) in unit.connection.execute(query))
+    return {thread.id: thread for thread in found}
 
 
 def move_records(unit: Unit, ids: Collection[str], thread: str) -> None:

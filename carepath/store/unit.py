@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, delete, select, text, update
+from sqlalchemy import Connection, CursorResult, RowMapping, Select, delete, select, update
 
-from carepath.store import codec, tables
+from carepath.store import codec, statements, tables
 from carepath.store.arrivals import Arrival, MessageKey, PatientState, Seen
 from carepath.store.blind import Keys
 from carepath.store.times import instant, micros
@@ -78,24 +78,19 @@ class Unit:
         if self.connection.dialect.name == "sqlite":
             return  # BEGIN IMMEDIATE: there is one writer
         numbers = sorted({int.from_bytes(blind[:8], signed=True) for blind in blinds})
-        if numbers:
-            lock = "SELECT pg_advisory_xact_lock(n) FROM unnest(CAST(:numbers AS bigint[])) AS n"
-            self.connection.execute(text(lock), {"numbers": numbers})
+        self.connection.execute(statements.LOCK, {"numbers": numbers})
 
     def _load_inbox(self, arrivals: Sequence[Arrival]) -> None:
-        inbox = tables.inbox.c
-        query = select(
-            *(inbox.id, inbox.sender, inbox.format, inbox.message_id),
-            *(inbox.envelope, inbox.content, inbox.verdict, inbox.status),
-        )
         ids = {arrival.message.id for arrival in arrivals}
         envelopes = {arrival.message.envelope for arrival in arrivals} - {None}
-        came = inbox.message_id.in_(ids)
-        self._remember_all(query.where(came | inbox.envelope.in_(envelopes) if envelopes else came))
-
-    def _remember_all(self, query: Select[Any]) -> None:
-        for id_, sender, format_, message_id, *rest in self.connection.execute(query):
+        asked = {"ids": [*ids], "envelopes": [*envelopes]}
+        for id_, sender, format_, message_id, *rest in self._ask(statements.SEEN, **asked):
             self.remember(Seen(id_, (sender, format_, message_id), *rest))
+
+    def _ask(
+        self, statement: Select[*tuple[Any, ...]], **asked: Any
+    ) -> CursorResult[*tuple[Any, ...]]:
+        return self.connection.execute(statement, asked)
 
     def remember(self, seen: Seen) -> None:
         """Know a message for the rest of the batch."""
@@ -112,47 +107,40 @@ class Unit:
         return bytes(self.connection.execute(query).scalar_one())
 
     def _load_patients(self, blinds: Collection[bytes]) -> None:
-        known = tables.patient_identifiers.c
-        query = select(known.blind, known.patient).where(known.blind.in_(blinds))
-        self._by_identifier.update(
-            (bytes(blind), patient) for blind, patient in self.connection.execute(query)
-        )
-        keys = sorted(set(self._by_identifier.values()))
-        table = tables.patients
-        if keys:
-            query = select(table).where(table.c.key.in_(keys)).order_by(table.c.key)
-            self.read_patients(query.with_for_update())
+        found = self._ask(statements.BEARERS, blinds=[*blinds])
+        self._by_identifier.update((bytes(blind), patient) for blind, patient in found)
+        if keys := sorted(set(self._by_identifier.values())):
+            self.know_patients(self._ask(statements.PATIENTS, keys=keys))
 
-    def read_patients(self, query: Select[Any]) -> None:
-        """Know the patients of a query over their whole rows."""
-        for row in self.connection.execute(query).mappings():
+    def know_patients(self, rows: CursorResult[*tuple[Any, ...]]) -> None:
+        """Patients by their whole rows."""
+        for row in rows.mappings():
             header = codec.header(row["body"])
             times = instant(row["received"]), instant(row["created"])
             self.patients[row["key"]] = PatientState(row["key"], header, *times, loaded=header)
 
     def _load_threads(self, arrivals: Sequence[Arrival]) -> None:
+        if not self.patients:
+            return
         blinds = {self.blind_key(a.message.family, key) for a in arrivals for key in a.keys}
-        at = tables.thread_keys.c
-        query = select(at.patient, at.blind, at.thread).where(at.blind.in_(blinds))
-        for patient, blind, thread in self.connection.execute(query) if self.patients else ():
+        found: set[str] = set()
+        for patient, blind, thread in self._ask(statements.PLACES, blinds=[*blinds]):
             if patient in self.patients:  # another patient may have the same number of a sender
                 self.patients[patient].keys[bytes(blind)] = thread
-        found = {thread for state in self.patients.values() for thread in state.keys.values()}
-        for thread in self.threads(tables.threads.c.id.in_(found)) if found else ():
+                found.add(thread)
+        for thread in self._stored_threads(found):
             self.patients[thread.patient].threads[thread.id] = thread
 
-    def threads(self, condition: Any) -> list[Thread]:
-        """Threads as they are stored."""
-        query = select(tables.threads.c.body).where(condition)
-        return [codec.thread(body) for (body,) in self.connection.execute(query)]
+    def _stored_threads(self, ids: Collection[str]) -> list[Thread]:
+        found = self._ask(statements.THREADS, ids=[*ids]) if ids else ()
+        return [codec.thread(body) for (body,) in found]
 
     def open_threads(self, patient: PatientState) -> list[Thread]:
         """The patient's open matters, this batch's changes included."""
         known = patient.threads | {
             id_: t for id_, t in self._threads.items() if t.patient == patient.key
         }
-        missing = set(patient.header.open) - set(known)
-        stored = self.threads(tables.threads.c.id.in_(missing)) if missing else []
+        stored = self._stored_threads(set(patient.header.open) - set(known))
         return sorted((t for t in (*known.values(), *stored) if t.is_open), key=lambda t: t.id)
 
     def changed_patients(self) -> list[PatientState]:
@@ -229,10 +217,8 @@ class Unit:
     def identifiers(self, patients: Collection[str]) -> dict[str, list[Identifier]]:
         """All identifiers that lead to each of the patients."""
         self._write("patient_identifiers", tables.patient_identifiers)
-        known = tables.patient_identifiers.c
-        query = select(known.patient, known.blind, known.cipher).where(known.patient.in_(patients))
         found: dict[str, list[Identifier]] = {patient: [] for patient in patients}
-        rows = self.connection.execute(query.order_by(known.blind)) if patients else ()
+        rows = self._ask(statements.IDENTIFIERS, patients=[*patients]) if patients else ()
         for patient, blind, cipher in rows:
             system, value = self.keys.unseal(cipher, bytes(blind)).split("|", 1)
             found[patient].append(Identifier(system, value))
@@ -342,11 +328,11 @@ class Unit:
 
     def versions(self, ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], RowMapping]:
         """The newest version of each resource ``(type, id)``."""
-        at = tables.resources.c
         types, keys = {type_ for type_, _ in ids}, {id_ for _, id_ in ids}
-        query = select(tables.resources).where(at.type.in_(types), at.id.in_(keys))
-        rows = self.connection.execute(query).mappings() if ids else ()
-        return {(row["type"], row["id"]): row for row in rows}
+        found = (
+            self._ask(statements.VERSIONS, types=[*types], ids=[*keys]).mappings() if ids else ()
+        )
+        return {(row["type"], row["id"]): row for row in found}
 
     def keep_version(self, index: Row, body: bytes, tokens: Iterable[Identifier]) -> None:
         """A resource's next version, with what it is found by."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from httpx_sse import EventSource
 
 from tests.integration import stories
 
@@ -118,12 +119,9 @@ class Harvest:
             suppress(httpx.ReadTimeout),
             self.http.stream("GET", "/events", params=query, timeout=quiet) as feed,
         ):
-            for line in feed.iter_lines():
-                name, _, value = line.partition(": ")
-                if name == "id":
-                    self._cursors[party] = value
-                elif name == "data":
-                    yield json.loads(value)["data"]
+            for event in EventSource(feed).iter_sse():
+                self._cursors[party] = event.id
+                yield json.loads(event.data)["data"]
 
 
 @contextmanager

@@ -258,7 +258,7 @@ def test_bad_ones_do_not_harm_their_neighbours(broker: Broker) -> None:
 
 
 def reason(answer: httpx.Response) -> str:
-    """Why a message was parked."""
+    """Why a message was parked, as its sender is told."""
     assert answer.status_code == 202, answer.text
     outcome = answer.json()
     assert outcome["resourceType"] == "OperationOutcome"
@@ -286,7 +286,7 @@ def test_two_people_in_one_are_parked_until_they_are_linked(broker: Broker) -> N
     message = admission(Matter(both))
     before = broker.counts()
 
-    assert "identity-conflict" in reason(broker.post(message))
+    assert "different patients" in reason(broker.post(message))
 
     assert states(broker, message) == [("identity-conflict", "open")]
     after = broker.counts()
@@ -312,7 +312,7 @@ def test_a_request_waits_for_its_referral(broker: Broker, known: bool) -> None:
     first = Envelope(written=later - timedelta(hours=1))
     accepted = referral(matter, "referral-accepted", performer=HOSPITAL, written=later)
 
-    assert "unknown-matter" in reason(broker.post(accepted))
+    assert "nobody has told of yet" in reason(broker.post(accepted))
     assert states(broker, accepted) == [("unknown-matter", "open")]
     assert broker.post(accepted).status_code == 202  # again: the same answer, and one is enough
     assert states(broker, accepted) == [("unknown-matter", "open")]
@@ -335,7 +335,7 @@ def test_a_request_that_the_rules_refuse_is_not_parked_for_ever(broker: Broker) 
     stranger = Envelope(sender=NURSING, receivers=(LEGEVAKT,), written=later)
     accepted = referral(matter, "referral-accepted", performer=OTHER_HOSPITAL, **stranger)
     broker.taken(admission(Matter(matter.patient)))
-    assert "unknown-matter" in reason(broker.post(accepted))
+    assert "nobody has told of yet" in reason(broker.post(accepted))
 
     broker.taken(referral(matter, performer=OTHER_HOSPITAL, **first))
 
@@ -355,13 +355,13 @@ def test_a_receipt_for_nothing_is_parked_until_it_fits(broker: Broker) -> None:
     before = broker.select(confirmed)
     receipt = acknowledgement(message_id(message), sender=NURSING)
 
-    assert "unmatched-receipt" in reason(broker.post(receipt))
+    assert "not sent to you" in reason(broker.post(receipt))
     assert states(broker, receipt) == [("unmatched-receipt", "open")]
     assert broker.select(confirmed) == before
 
     broker.taken(message)
     foreign = acknowledgement(message_id(message), sender=OTHER_HOSPITAL)
-    assert "unmatched-receipt" in reason(broker.post(foreign))  # it was not sent this message
+    assert "not sent to you" in reason(broker.post(foreign))  # it was not sent this message
     assert broker.select(confirmed) == before
     again = acknowledgement(message_id(message), sender=NURSING)
     assert broker.post(again).status_code == 204

@@ -14,6 +14,7 @@ from tests.integration.serving import Server
 
 # STIN_H bears the message id of STIN_N: a conflict, answered too.
 MEDCOM = ("STIN_N", "AN_STIN_N", "SLHJ_H", "STIN_H", "TEK_DUB", "TEK_FCC")
+Start = Callable[[str], Server]
 KINDS = {
     "capability",
     "feed",
@@ -28,10 +29,11 @@ KINDS = {
 }
 
 
-def test_no_error_in_what_we_write(server: str, tmp_path: Path) -> None:
+def test_no_error_in_what_we_write(fresh_server: Start, tmp_path: Path) -> None:
     """What the server says when every event and every kind of error has come is FHIR, all of it."""
     patient = stories.person()
-    with harvesting(server, tmp_path) as gather:
+    server = fresh_server(f"sqlite:///{tmp_path}/carepath.db")
+    with harvesting(server.url, tmp_path) as gather:
         for message in stories.everything(patient):
             sent = gather.send(message)
             gather.get("where", f"/fhir/MessageHeader/{sent}/$where")
@@ -47,7 +49,7 @@ def test_no_error_in_what_we_write(server: str, tmp_path: Path) -> None:
 
 
 def test_no_error_in_what_we_make_of_others_dialects(
-    fresh_server: Callable[[str], Server], examples: Path, tmp_path: Path
+    fresh_server: Start, examples: Path, tmp_path: Path
 ) -> None:
     """Receipts for MedCom's and Da Vinci's messages, and those messages as receivers get them from us."""
     foreign = [examples / "medcom-hospitalnotification" / f"{name}.json" for name in MEDCOM]
