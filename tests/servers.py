@@ -4,13 +4,19 @@ import fcntl
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+PATIENCE = 60.0
+"""Seconds for a program to start, to end, to answer: a busy machine may need many."""
 _FOLDER = "CAREPATH_TEST_RUN"
 _TEMPORARY = "PYTEST_DEBUG_TEMPROOT"  # where pytest puts its own folders too
 
@@ -35,6 +41,19 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def answers(url: str, process: subprocess.Popen[Any]) -> bool:
+    """Wait until the server in ``process`` is ready; false when it has ended or takes too long."""
+    latest = time.monotonic() + PATIENCE
+    while time.monotonic() < latest and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/readyz", timeout=2, trust_env=False).is_success:
+                return True
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    return False
 
 
 def begin_run() -> None:

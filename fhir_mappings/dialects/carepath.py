@@ -92,7 +92,13 @@ def _facts(draft: Draft) -> dict[str, Any]:
     if draft.code is EventCode.RELATIVE_REGISTERED:
         people = (relative(resource) for resource in draft.parts.of("RelatedPerson"))
         told["relatives"] = tuple(one for one in people if one) or None
+    if draft.code in _IDENTITY and draft.activity is not Activity.CANCEL and not any(told.values()):
+        text = "Who else it is, or is not, needs link.other.identifier."
+        draft.parts.fault("required", text, draft.cast.get("Patient", draft.parts.header), "link")
     return told
+
+
+_IDENTITY: Final = frozenset((EventCode.IDENTITY_LINKED, EventCode.IDENTITY_UNLINKED))
 
 
 # --- what brings them together

@@ -50,6 +50,7 @@ def _ids(*names: str) -> st.SearchStrategy[tuple[Identifier, ...] | None]:
     return st.none() | one
 
 
+OTHER = Identifier("https://ehr.example/patient", "77")
 FACTS: dict[type[Facts], st.SearchStrategy[Facts]] = {
     StayFacts: st.builds(
         StayFacts,
@@ -72,6 +73,8 @@ FACTS: dict[type[Facts], st.SearchStrategy[Facts]] = {
         PersonFacts,
         home_municipality=st.sampled_from([None, "0301", "1103"]),
         relatives=st.sampled_from([(Relative("Ola"),), (Relative("Liv", "daughter"),)]),
+        linked=st.just((OTHER,)),
+        unlinked=st.just((OTHER,)),
     ),
 }
 

@@ -4,20 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import orjson
 
 from carepath.cli.demo.story import Step
 from fhir_mappings import outbound
+from tests.servers import PATIENCE, answers
 
 PROGRAM = (sys.executable, "-m", "carepath")
-PATIENCE = 60.0  # seconds; a busy machine may need many
 
 
 def environment(**added: str) -> dict[str, str]:
@@ -68,22 +66,10 @@ def serving(folder: Path, port: int) -> Iterator[Running]:
     """``carepath serve`` on a database in the folder, ready."""
     running = Running(f"http://127.0.0.1:{port}", f"sqlite:///{folder / 'carepath.db'}")
     with started("serve", "--port", str(port), "--database-url", running.database_url) as process:
-        wait_until_ready(running.url, process)
+        if not answers(running.url, process):
+            process.kill()
+            raise AssertionError(process.communicate())
         yield running
-
-
-def wait_until_ready(url: str, process: subprocess.Popen[str]) -> None:
-    """Return when the server answers; fail when it has ended or takes too long."""
-    latest = time.monotonic() + PATIENCE
-    while time.monotonic() < latest:
-        assert process.poll() is None, process.communicate()
-        try:
-            if httpx.get(f"{url}/readyz", trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"nothing is ready at {url}")
 
 
 def write(step: Step, folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """A server on the embedded store, looked at from both sides: over HTTP, and in the database file."""
 
-import json
 import sqlite3
 import subprocess
 import sys
@@ -13,9 +12,8 @@ from typing import Any
 import httpx
 
 from tests.integration.serving import ROOT, Server, serving
+from tests.integration.talk import post
 
-FHIR = "application/fhir+json"
-PROCESS = "/fhir/$process-message"
 _RELAY = {"feeds", "deliveries"}
 """What the relay writes, in its own time."""
 
@@ -30,8 +28,7 @@ class Broker:
 
     def post(self, message: bytes | dict[str, Any], **headers: str) -> httpx.Response:
         """Send a message; bytes go as they are."""
-        body = message if isinstance(message, bytes) else json.dumps(message).encode()
-        return self.http.post(PROCESS, content=body, headers={"Content-Type": FHIR, **headers})
+        return post(self.http, message, **headers)
 
     def taken(self, *messages: bytes | dict[str, Any]) -> None:
         """Send messages that are accepted."""

@@ -12,8 +12,8 @@ import httpx
 from httpx_sse import EventSource
 
 from tests.integration import stories
+from tests.integration.talk import FHIR
 
-FHIR = "application/fhir+json"
 TYPES = ("Patient", "Encounter", "ServiceRequest", "Task", "Organization")
 _QUIET = 2.0  # seconds without news after which a feed counts as read
 _TELLING = (

@@ -3,19 +3,15 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from tests.servers import free_port
+from tests.servers import PATIENCE, answers, free_port
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "carepath", "serve")
-_PATIENCE = 30.0  # seconds to become ready, and to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +47,16 @@ def serving(database_url: str, log: Path, port: int | None = None) -> Iterator[S
         )
     server = Server(f"http://127.0.0.1:{port}", process, log)
     try:
-        _wait_until_ready(server)
+        if not answers(server.url, process):
+            raise RuntimeError(f"carepath serve is not ready:\n{log.read_text()[-4000:]}")
         yield server
     finally:
         _stop(process)
 
 
-def _wait_until_ready(server: Server) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline and server.process.poll() is None:
-        try:
-            if httpx.get(f"{server.url}/readyz", timeout=2).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise RuntimeError(f"carepath serve is not ready:\n{server.log.read_text()[-4000:]}")
-
-
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(_PATIENCE)
+        process.wait(PATIENCE)
     finally:
         process.kill()

@@ -34,10 +34,8 @@ from tests.integration.stories import (
     person,
 )
 from tests.integration.stories.systems import ORGANISATION_NUMBER
+from tests.integration.talk import FHIR, PROCESS
 from tests.servers import free_port
-
-PROCESS = "/fhir/$process-message"
-FHIR = "application/fhir+json"
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.embedded import FHIR, PROCESS, Broker, codes, embedded
+from tests.integration.embedded import Broker, codes, embedded
 from tests.integration.stories import (
     HOSPITAL,
     LEGEVAKT,
@@ -33,6 +33,7 @@ from tests.integration.stories import (
     person,
     referral,
 )
+from tests.integration.talk import FHIR, PROCESS
 
 HEADER, PATIENT = ("entry", 0, "resource"), ("entry", 1, "resource")
 STRANGER = Organisation("314278232", "Nobody has seen this house before")

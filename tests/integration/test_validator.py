@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 
 from tests.integration import java_peer, stories
-from tests.integration.harvest import FHIR, Harvest, harvesting
+from tests.integration.harvest import Harvest, harvesting
 from tests.integration.serving import Server
+from tests.integration.talk import FHIR
 
 # STIN_H bears the message id of STIN_N: a conflict, answered too.
 MEDCOM = ("STIN_N", "AN_STIN_N", "SLHJ_H", "STIN_H", "TEK_DUB", "TEK_FCC")

@@ -18,8 +18,8 @@ from httpx_sse import ServerSentEvent, connect_sse
 
 from tests.integration import stories
 from tests.integration.stories import Resource
+from tests.integration.talk import FHIR
 
-FHIR = "application/fhir+json"
 OPERATOR = "*"
 _REPEATED = 0.1  # how many of the messages are sent again though they were answered
 _PATIENCE = 30.0  # seconds without an answer after which a connection counts as broken

@@ -222,6 +222,8 @@ _OF_PERSON_EVENT: Final[Mapping[EventCode, frozenset[str]]] = {
 }
 _NEEDED: Final[Mapping[EventCode, frozenset[str]]] = {
     EventCode.RELATIVE_REGISTERED: frozenset(("relatives",)),
+    EventCode.IDENTITY_LINKED: frozenset(("linked",)),
+    EventCode.IDENTITY_UNLINKED: frozenset(("unlinked",)),
     EventCode.ACKNOWLEDGEMENT: frozenset(("about", "response")),
 }
 

@@ -8,6 +8,7 @@ import pytest
 
 from fhir_mappings import codes
 from fhir_mappings.inbound import Options, read
+from pathways.events import EventCode
 from pathways.refusals import Reason, Refusal
 from tests.unit.strategies import BASE_URL
 from tests.unit.told import (
@@ -142,3 +143,10 @@ def test_synthetic_numbers_are_a_setting() -> None:
     found = read(orjson.dumps(ADMISSION), strict)
     assert isinstance(found, Refusal)
     assert found.reason is Reason.PATIENT
+
+
+def test_a_link_to_nobody_is_refused() -> None:
+    """Two identities are linked by naming the other one."""
+    code = EventCode.IDENTITY_LINKED.value
+    found = refused(changed(at(HEADER, lambda header: header["eventCoding"].update(code=code))))
+    assert [issue.where for issue in found.issues] == ["Bundle.entry[1].resource.link"]
