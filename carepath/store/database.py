@@ -70,7 +70,8 @@ class Database:
 def open_database(url: str, keys: Keys) -> Database:
     """Open the database at an SQLAlchemy URL (``sqlite:///file`` or ``postgresql://…``)."""
     if is_sqlite(url):
-        return Database(_sqlite(url, "BEGIN"), _sqlite(url, "BEGIN IMMEDIATE", **_ONE), keys)
+        writer = _sqlite(url, "BEGIN IMMEDIATE", cache=64, **_ONE)
+        return Database(_sqlite(url, "BEGIN"), writer, keys)
     driver_url = make_url(url).set(drivername="postgresql+psycopg")
     options: dict[str, Any] = {
         "pool_pre_ping": True,
@@ -103,24 +104,29 @@ _ONE: Mapping[str, int] = {"pool_size": 1, "max_overflow": 0}
 """One writer: threads queue for its connection, which is quicker and fairer than SQLite's own waiting."""
 
 
-def _sqlite(url: str, begin: str, **pool: int) -> Engine:
+def _sqlite(url: str, begin: str, *, cache: int = 8, **pool: int) -> Engine:
+    """``cache``: MiB of pages that each connection keeps."""
     arguments = {"check_same_thread": False}
     engine = create_engine(url, hide_parameters=True, connect_args=arguments, **pool)
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", _preparer(cache))
     event.listen(engine, "begin", _beginner(begin))
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _preparer(cache: int) -> Callable[[Any, object], None]:
     """FULL: what was acknowledged survives a power cut. WAL: readers and the writer do not wait."""
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "busy_timeout=10000",
-        "cache_size=-16384",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=10000",
+            f"cache_size=-{cache * 1024}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return prepare
 
 
 def _beginner(statement: str) -> Callable[[Connection], None]:
