@@ -4,7 +4,7 @@ from html import escape
 from typing import Final
 
 from fhir_mappings.bundle import JSON
-from fhir_mappings.codes import PATHWAY_EVENT, TIMELINE_MARK, XHTML
+from fhir_mappings.codes import PARTY_FUNCTION, PATHWAY_EVENT, TIMELINE_MARK, XHTML
 from fhir_mappings.html import to_div
 from fhir_mappings.options import OSLO
 from fhir_mappings.resources import focus
@@ -47,11 +47,15 @@ def _div(entry: Entry, text: str) -> str:
 
 
 def _agents(entry: Entry, base_url: str) -> list[JSON]:
-    """The sender, and the person who wrote on its behalf."""
+    """The sender with its function, and the person who wrote on its behalf."""
     sender = {"reference": f"{base_url}/Organization/{entry.sender}", "display": entry.sender_name}
+    unit: JSON = {"who": sender}
+    if entry.sender_function is not None:
+        coding = {"system": PARTY_FUNCTION, "code": str(entry.sender_function)}
+        unit = {"role": [{"coding": [coding]}], **unit}
     if entry.author.name is None:
-        return [{"who": sender}]
-    return [{"who": sender}, {"who": {"display": entry.author.name}, "onBehalfOf": sender}]
+        return [unit]
+    return [unit, {"who": {"display": entry.author.name}, "onBehalfOf": sender}]
 
 
 def _entities(entry: Entry) -> list[JSON]:

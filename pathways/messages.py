@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from pathways.events import RULES, Activity, EventCode, Facts, Family
 from pathways.moments import Moment, SortKey
-from pathways.parties import Identifier, PartyRef
+from pathways.parties import Function, Identifier, PartyRef
 
 
 class KeyRank(IntEnum):
@@ -123,6 +123,7 @@ class Record:
     keys: tuple[Key, ...]
     facts: Facts
     told: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)  # of the patient
+    sender_function: Function | None = None
     asked: str | None = None  # directory key of whom it asks to act
     receivers: tuple[str, ...] = ()  # directory keys of those told
 

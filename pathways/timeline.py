@@ -12,7 +12,7 @@ from pathways.corrections import CORRECTIONS, Mark, Standing, standing
 from pathways.events import RULES, Activity, EventCode, Facts, Family, StayFacts
 from pathways.messages import Author, Record
 from pathways.moments import Moment, SortKey
-from pathways.parties import PartyRef
+from pathways.parties import Function, PartyRef
 
 __all__ = ["Entry", "Mark", "entries"]
 
@@ -32,6 +32,7 @@ class Entry:
     received: datetime
     sender: str
     sender_name: str
+    sender_function: Function | None = None
     author: Author
     text_key: str
     params: Mapping[str, str | Moment]
@@ -85,6 +86,7 @@ def _entry(thread: str, record: Record, outcome: Standing, late: bool) -> Entry:
         received=record.received,
         sender=record.sender,
         sender_name=record.sender_name,
+        sender_function=record.sender_function,
         author=record.author,
         text_key=_text_key(record),
         params=dict(_params(record)),

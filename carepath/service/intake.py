@@ -210,6 +210,7 @@ class Intake:
             target=message.target,
             sender=sender.key,
             sender_name=sender.name,
+            sender_function=sender.function,
             sender_root=self.directory.root(sender.key),
             author=message.author,
             happened=message.happened,

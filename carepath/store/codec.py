@@ -28,7 +28,7 @@ from pathways.events import (
 )
 from pathways.messages import Author, Key, Record
 from pathways.moments import Moment
-from pathways.parties import Party
+from pathways.parties import Function, Party
 from pathways.pathway import Header, Thread
 
 EVENT_VERSION = 1
@@ -57,6 +57,7 @@ class _Body:
     author: Author
     keys: tuple[Key, ...]
     sender_root: str | None = None
+    sender_function: Function | None = None
     asked: str | None = None
     receivers: tuple[str, ...] = ()
     told: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
@@ -76,13 +77,14 @@ def _with_facts(adapter: TypeAdapter[Any], value: object, facts: Facts | None) -
 def record_row(record: Record, thread: str) -> dict[str, Any]:
     """A record as a row of ``events``."""
     body = _Body(
-        record.sender_name,
-        record.author,
-        record.keys,
-        record.sender_root,
-        record.asked,
-        record.receivers,
-        dict(record.told),
+        sender_name=record.sender_name,
+        sender_root=record.sender_root,
+        sender_function=record.sender_function,
+        author=record.author,
+        keys=record.keys,
+        asked=record.asked,
+        receivers=record.receivers,
+        told=dict(record.told),
     )
     return {
         "id": record.id,
@@ -118,6 +120,7 @@ def record(row: RowMapping) -> Record:
         target=row["target"],
         sender=row["sender"],
         sender_name=body.sender_name,
+        sender_function=body.sender_function,
         sender_root=body.sender_root,
         author=body.author,
         happened=Moment(instant(row["happened"]), day=bool(row["happened_day"])),

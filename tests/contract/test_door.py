@@ -25,7 +25,7 @@ from pathways.events import (
 )
 from pathways.messages import Destination, Key, KeyRank
 from pathways.moments import Moment
-from pathways.parties import Identifier
+from pathways.parties import Function, Identifier
 from tests.contract import door, matters
 from tests.contract.door import (
     HAMLET,
@@ -387,3 +387,12 @@ def test_who_is_told_does_not_depend_on_when_it_happened(broker: Door) -> None:
     before = matters.BEGIN - timedelta(days=2)
     told = broker.told(EventCode.ADMISSION, "ward", "gp", happened=Moment(before), written=before)
     assert told == {"gp"}
+
+
+def test_an_entry_tells_the_senders_function(broker: Door) -> None:
+    """As the directory had it when the message came: who says so, and in which part of the house."""
+    answer = broker.tell(EventCode.OFFER_READY, "town-case-office")
+    viewer = Viewer(None, micros(NOW))
+    with broker.service.database.read() as conn:
+        [entry] = queries.timeline(conn, (str(answer.patient),), viewer, as_of=micros(NOW))
+    assert entry.sender_function is Function.CASE_OFFICE

@@ -26,7 +26,7 @@ from pathways.events import (
 )
 from pathways.messages import Author, Message
 from pathways.moments import Moment
-from pathways.parties import Identifier, Party, PartyRef
+from pathways.parties import Function, Identifier, Party, PartyRef
 from pathways.pathway import Header, Told, fold, header_with
 from pathways.refusals import Issue
 from pathways.timeline import entries as timeline
@@ -325,6 +325,8 @@ def test_an_entry_escapes_its_text() -> None:
     assert made["target"] == [{"reference": f"{BASE_URL}/Encounter/t1"}]
     assert made["occurredDateTime"] == "2026-03-07"
     assert [agent["who"]["display"] for agent in made["agent"]] == ["Slagen sykehus", "Siri"]
+    ward = entries.provenance(replace(entry, sender_function=Function.WARD), "x", BASE_URL)
+    assert ward["agent"][0]["role"][0]["coding"][0]["code"] == "ward"
     assert [entity["role"] for entity in made["entity"]] == ["source", "removal"]
 
 
