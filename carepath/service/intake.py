@@ -154,9 +154,10 @@ class Intake:
 
     def _reaches_all(self, message: Message, asked: str | None) -> bool:
         """Whether every receiver is known, and who is wanted to act."""
+        if self.open_mode:  # whoever is named was entered
+            return True
         unheard = asked is None and asks(message.code) and any(named_to_act(message))
-        known = not unheard and all(self._find(d.party) for d in message.destinations)
-        return self.open_mode or known
+        return not unheard and all(self._find(d.party) for d in message.destinations)
 
     def _misaddressed_to(self, message: Message, patient: PatientState | None) -> Party | None:
         """One door in: what reaches not everybody goes to the KE of the municipality that has the duty."""

@@ -161,7 +161,8 @@ class Unit:
         at = tables.events.c
         stored = self._records((at.patient == patient.key) & at.code.in_(codes), limit=20)
         told = [record for record in patient.records if record.code in codes]
-        return sorted((*stored, *told), key=lambda r: r.order, reverse=True)[:20]
+        known = {record.id: record for record in (*stored, *told)}  # some may be written already
+        return sorted(known.values(), key=lambda r: r.order, reverse=True)[:20]
 
     def _records(self, condition: Any, limit: int | None = None) -> list[Record]:
         newest_first = tables.events.c.happened.desc()

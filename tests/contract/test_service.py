@@ -20,7 +20,7 @@ from carepath.store import overview, queries, tables
 from carepath.store.database import Database
 from carepath.store.resources import Viewer
 from carepath.store.times import micros
-from pathways.events import EventCode, StayFacts
+from pathways.events import Activity, EventCode, ReportFacts, StayFacts
 from pathways.messages import Destination, Key, KeyRank, Message
 from pathways.moments import Moment
 from pathways.timeline import Mark
@@ -249,3 +249,27 @@ def test_racing_clients_with_one_id_for_two_people_make_one_conflict(database: D
 
             assert sorted(pool.map(send, rivals)) == [200, 409]
     assert counts(database)["events"] == 8
+
+
+def test_a_summary_names_each_report_once(database: Database) -> None:
+    """Also when the batch had to write what it holds, to read a matter's history, before somebody joined."""
+    first = admission(1)
+    report = replace(
+        first,
+        id=matters.message_id(1, 1),
+        envelope=None,
+        code=EventCode.DISCHARGE_REPORT,
+        destinations=(),
+        facts=ReportFacts(title="Epikrise"),
+    )
+    corrected = replace(
+        first, id=matters.message_id(2, 1), envelope=None, activity=Activity.REVISE, target=first.id
+    )
+    newcomer = (Destination(matters.SENDERS[1]),)
+    joined = replace(first, id=matters.message_id(3, 1), envelope=None, destinations=newcomer)
+    batch = [Submission(source(m)) for m in (first, report, corrected, joined)]
+    assert [a.status for a in Service(database).handle(batch)] == [200] * 4
+    summary = tables.outbox.c.kind == EventCode.HANDOVER_SUMMARY
+    with database.read() as conn:
+        [body] = conn.execute(select(tables.outbox.c.body).where(summary)).scalars()
+    assert bytes(body).count(b"Epikrise") == 1
