@@ -3,11 +3,14 @@
 ``carepath check`` prints what holds and what is wrong with it.
 """
 
+import socket
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import AnyHttpUrl, Field
+from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.broker import Broker, Mechanism, Protocol
 
 NETWORK_CONSENT: Final = "yes-i-know"
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -59,12 +62,70 @@ class Settings(BaseSettings):
         description="The key that seals identifiers and texts. Without it: beside the SQLite file."
         " Without the key nothing can be read: keep a copy apart from the database.",
     )
-    kafka: str | None = Field(None, description="HOST:PORT of Kafka; without it there is none.")
+    pseudonym_version: int = Field(
+        1,
+        ge=1,
+        description="Which key makes the pseudonyms of new patients on Kafka; a higher number is a new key."
+        " Patients keep theirs.",
+    )
+    kafka: str | None = Field(
+        None, description="HOST:PORT of Kafka, several with commas; without it there is none."
+    )
+    kafka_security_protocol: Protocol = Field(
+        "PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
+    )
+    kafka_sasl_mechanism: Mechanism = Field(
+        "SCRAM-SHA-512", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    )
+    kafka_username: str | None = Field(None, description="Who the broker is to Kafka.")
+    kafka_password: SecretStr | None = Field(None, description="Its password.")
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM file of the CAs that vouch for Kafka; without it the system's."
+    )
+    kafka_cert_file: Path | None = Field(
+        None, description="PEM file of our own certificate, when Kafka asks for one."
+    )
+    kafka_key_file: Path | None = Field(None, description="PEM file of that certificate's key.")
+    kafka_partitions: int = Field(
+        4, ge=1, description="Partitions of every topic; at most so many workers share the intake."
+    )
+    kafka_replication_factor: int = Field(1, ge=1, description="Copies of every topic.")
+    kafka_min_isr: int = Field(
+        1, ge=1, description="How many copies must have a record before it counts as written."
+    )
+    worker_id: str = Field(
+        default_factory=socket.gethostname,
+        description="What tells a worker from the others, the same after each start.",
+    )
+    worker_restart_seconds: int = Field(
+        300, ge=0, description="At most so often workers start again to read new organisations."
+    )
+    worker_stall_seconds: int = Field(
+        60,
+        ge=1,
+        description="A worker that has work and gets nowhere for so long ends, with an error.",
+    )
 
     @property
     def address(self) -> str:
         """The base URL without a slash at its end."""
         return str(self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def broker(self) -> Broker | None:
+        """How Kafka is reached; ``None`` when there is none."""
+        if self.kafka is None:
+            return None
+        return Broker(
+            bootstrap=tuple(self.kafka.split(",")),
+            protocol=self.kafka_security_protocol,
+            mechanism=self.kafka_sasl_mechanism,
+            username=self.kafka_username,
+            password=self.kafka_password.get_secret_value() if self.kafka_password else None,
+            ca_file=self.kafka_ca_file,
+            cert_file=self.kafka_cert_file,
+            key_file=self.kafka_key_file,
+        )
 
     @property
     def exposed(self) -> bool:

@@ -36,34 +36,64 @@ def receipt(
     ``id`` is the receipt's MessageHeader.id, a UUID; all other ids follow from it. ``base_url`` is the
     broker's FHIR address.
     """
-    response: JSON = {"identifier": message.id, "code": code}
+    event, about = _event(message), {"identifier": message.id, "code": code}
+    return _response(id, event, about, message.sender, issues, at, base_url)
+
+
+def rejection(  # noqa: PLR0913 — the parts of one message
+    party: PartyRef,
+    *,
+    id: str,  # noqa: A002 — FHIR's name
+    about: str,
+    code: str,
+    issues: Sequence[Issue],
+    at: datetime,
+    base_url: str,
+) -> JSON:
+    """What ``party`` is told of something it sent that is not a message we can read, or not its own to send.
+
+    ``about`` is the message's id where it is known, else the id under which the bytes are kept.
+    """
+    event = {"system": PATHWAY_EVENT, "code": EventCode.ACKNOWLEDGEMENT.value}
+    return _response(id, event, {"identifier": about, "code": code}, party, issues, at, base_url)
+
+
+def _response(  # noqa: PLR0913, PLR0917 — the parts of one message
+    id_: str,
+    event: JSON,
+    response: JSON,
+    party: PartyRef,
+    issues: Sequence[Issue],
+    at: datetime,
+    base_url: str,
+) -> JSON:
     told: list[JSON] = []
     if issues:
-        details = stable_id(id, "outcome")
+        details = stable_id(id_, "outcome")
         response["details"] = _reference(details)
         told.append(_entry(outcome(issues, id=details)))
-    broker, sender = stable_id(id, "broker"), stable_id(id, "sender")
+    broker, sender = stable_id(id_, "broker"), stable_id(id_, "sender")
     header: JSON = {
         "resourceType": "MessageHeader",
-        "id": id,
-        "eventCoding": _event(message),
-        "destination": [_destination(message, sender, base_url)],
+        "id": id_,
+        "eventCoding": event,
+        "destination": [_destination(party, sender, base_url)],
         "sender": _reference(broker),
         "source": {"name": BROKER_NAME, "endpoint": base_url},
         "response": response,
     }
-    parties = (_organization(broker, _broker(base_url)), _organization(sender, message.sender))
+    parties = (_organization(broker, _broker(base_url)), _organization(sender, party))
     return {
         "resourceType": "Bundle",
-        "id": stable_id(id, "bundle"),
+        "id": stable_id(id_, "bundle"),
         "type": "message",
         "timestamp": instant_text(at),
         "entry": [_entry(header), *told, *(_entry(party) for party in parties)],
     }
 
 
-def _destination(message: Message, sender: str, base_url: str) -> JSON:
-    return {"endpoint": message.sender.endpoint or base_url, "receiver": _reference(sender)}
+def _destination(party: PartyRef, sender: str, base_url: str) -> JSON:
+    return {"endpoint": party.endpoint or base_url, "receiver": _reference(sender)}
 
 
 def _event(message: Message) -> JSON:

@@ -9,10 +9,10 @@ import httpx
 import typer
 from rich.text import Text
 
-from carepath import wiring
 from carepath.cli import local, output
 from carepath.cli.options import LOCAL, AsJson, DatabaseUrl, Url, settings
 from carepath.settings import NETWORK_CONSENT, Settings
+from carepath.wiring.store import key_file, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
 
 def _database(chosen: Settings) -> Iterator[Finding]:
     try:
-        with local.mendable(), wiring.open_store(chosen) as store:
+        with local.mendable(), open_store(chosen) as store:
             yield Finding("the database answers and is up to date")
             registered = [party for party in store.parties() if not party.seen]
     except output.Trouble as trouble:
         yield Finding(str(trouble), trouble.hint or "", wrong=True)
         return
-    key = wiring.key_file(chosen)
+    key = key_file(chosen)
     yield _key(key)
     empty = Finding("the directory is empty", "carepath org import FILE")
     yield Finding(f"the directory has {len(registered)} organisations") if registered else empty

@@ -2,15 +2,15 @@
 
 import typer
 
-from carepath import wiring
 from carepath.cli import local, output
 from carepath.cli.options import DatabaseUrl, settings
+from carepath.wiring import store as wired
 
 
 def migrate(database_url: DatabaseUrl = None) -> None:
     """Make the database, or bring it to this version's schema. What is stored stays."""
     with local.mendable():
-        wiring.migrate(settings(database_url=database_url))
+        wired.migrate(settings(database_url=database_url))
     output.say("The database is up to date.")
 
 

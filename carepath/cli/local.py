@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from carepath import wiring
 from carepath.cli.options import settings
 from carepath.cli.output import Trouble
+from carepath.wiring.store import Store, Unusable, open_store
 
 
 @contextmanager
-def store(database_url: str | None) -> Iterator[wiring.Store]:
+def store(database_url: str | None) -> Iterator[Store]:
     """The store at the URL, or at the one that is set."""
     chosen = settings(database_url=database_url)
-    with mendable(), wiring.open_store(chosen) as opened:
+    with mendable(), open_store(chosen) as opened:
         yield opened
 
 
@@ -21,5 +21,5 @@ def mendable() -> Iterator[None]:
     """What is wrong with the set-up is a trouble like any other."""
     try:
         yield
-    except wiring.Unusable as fault:
+    except Unusable as fault:
         raise Trouble(str(fault), fault.hint) from None

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from carepath import wiring
 from carepath.cli import local, output
 from carepath.cli.options import DatabaseUrl, settings
 from carepath.settings import NETWORK_CONSENT, Settings
+from carepath.wiring import server, store
 
 
 def serve(
@@ -33,8 +33,8 @@ def serve(
     chosen = settings(host=host, port=port, database_url=database_url)
     refuse_exposure(chosen)
     with local.mendable():
-        wiring.migrate(chosen)
-        application = wiring.application(chosen)
+        store.migrate(chosen)
+        application = server.application(chosen)
     calm_collector()
     uvicorn.run(
         application,

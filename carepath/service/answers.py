@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 
 from carepath.store.arrivals import Arrival
+from carepath.store.positions import Origin
 from fhir_mappings.outcome import outcome
 from fhir_mappings.receipt import receipt
 from pathways.messages import stable_id
@@ -43,18 +44,23 @@ class Verdict(StrEnum):
 class Submission:
     """A message as it came. ``organisation`` is who acts (a directory key), when the transport says so.
 
-    ``again``: a parked message tried once more; its earlier verdict does not count.
+    ``again``: a parked message tried once more; its earlier verdict does not count. ``origin``: where in a
+    stream it stood; its sender cannot be answered, and hears in its feed.
     """
 
     source: bytes
     media_type: str = "application/fhir+json"
     organisation: str | None = None
     again: bool = False
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The definitive answer; ``body`` is FHIR JSON, empty when ``status`` is 204."""
+    """The definitive answer; ``body`` is FHIR JSON, empty when ``status`` is 204.
+
+    ``refusal`` says why, when it is refused now; a repeat has the bytes of then.
+    """
 
     verdict: Verdict
     status: int
@@ -62,6 +68,7 @@ class Answer:
     message_id: str | None = None
     event_id: str | None = None
     patient: str | None = None
+    refusal: Refusal | None = None
 
 
 def accepted(
@@ -97,6 +104,7 @@ def refused(refusal: Refusal, message_id: str | None = None) -> Answer:
         status=STATUS[refusal.reason],
         body=orjson.dumps(outcome(refusal.issues)),
         message_id=message_id,
+        refusal=refusal,
     )
 
 

@@ -16,9 +16,11 @@ from carepath.service.answers import Answer, Submission, Verdict
 from carepath.service.directory import Parties
 from carepath.service.effects import Effects
 from carepath.service.intake import Intake
-from carepath.store import parked
+from carepath.service.streamed import Streamed
+from carepath.store import parked, positions
 from carepath.store.arrivals import Arrival
-from carepath.store.database import TRANSIENT, Database, Unreachable
+from carepath.store.database import TRANSIENT, Database, out_of_reach
+from carepath.store.failpoints import reached
 from carepath.store.unit import Unit
 from fhir_mappings.inbound import Options, read
 from pathways.messages import Message
@@ -31,7 +33,19 @@ TRIES = 5
 """How often a batch is tried when the database reports a passing fault."""
 
 
-Readable = tuple[Submission, Message]
+Readings = Sequence[tuple[Submission, Message | Refusal]]
+GiveUp = Callable[[Readings, datetime, Exception], list[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """It is no message, or nobody's who may send it."""
+
+    refusal: Refusal
+    message_id: str | None = None
+
+
+Arrived = Arrival | TurnedAway
 
 
 def _utc_now() -> datetime:
@@ -63,19 +77,21 @@ class Service:
 
     def handle(self, batch: Sequence[Submission]) -> list[Answer]:
         """Take messages in, all or each refused with its reason; raises nothing for what was sent."""
+        return self._take(batch, self._turned_back)
+
+    def receive(self, batch: Sequence[Submission]) -> list[Answer]:
+        """Take in what came in streams, each with its ``origin``; what the senders are told is in their feeds.
+
+        Raises the database's fault when it is out of reach: nothing may be left out, so try all of it again.
+        """
+        return self._take(batch, self._set_aside)
+
+    def _take(self, batch: Sequence[Submission], give_up: GiveUp) -> list[Answer]:
         now = self.options.now()
-        readings = [self._read(submission, now) for submission in batch]
-        readable = [
-            (submission, reading)
-            for submission, reading in zip(batch, readings, strict=True)
-            if isinstance(reading, Message)
-        ]
-        self._parties.enter([message for _, message in readable], now)
-        given = iter(self._commit(readable, now) if readable else ())
-        answered = [
-            answers.refused(reading) if isinstance(reading, Refusal) else next(given)
-            for reading in readings
-        ]
+        readings = [(submission, self._read(submission, now)) for submission in batch]
+        reached("after_parse")
+        self._parties.enter([r for _, r in readings if isinstance(r, Message)], now)
+        answered = self._commit(readings, now, give_up) if readings else []
         self._retry_waiting()
         return answered
 
@@ -91,7 +107,7 @@ class Service:
             found, source = parked.show(connection, id_), parked.source(connection, id_)
         if found is None or source is None or found.state is not parked.State.OPEN:
             return None
-        (answer,) = self.handle([Submission(source, found.media_type, again=True)])
+        (answer,) = self.handle([Submission(source, found.media_type, found.sender, again=True)])
         if state := _settled(found, answer):
             with self.database.write() as connection:
                 parked.close(connection, id_, state)
@@ -127,54 +143,87 @@ class Service:
             message, sender.key, keys_of(message, sender.key, directory.root(sender.key))
         )
 
-    def _commit(self, readable: Sequence[Readable], now: datetime) -> list[Answer]:
+    def _commit(self, readings: Readings, now: datetime, give_up: GiveUp) -> list[Answer]:
         """One transaction; on a fault that is not the database's own, each half by itself."""
         try:
-            return self._with_patience(readable, now)
-        except Unreachable as fault:
-            log.exception("database out of reach", fault=type(fault).__name__)
-            return [answers.refused(_FAULT, message.id) for _, message in readable]
+            return self._with_patience(readings, now)
         except Exception as fault:
-            if len(readable) == 1:
-                log.exception("message not taken in", fault=type(fault).__name__)
-                return [answers.refused(_FAULT, readable[0][1].id)]
-            middle = len(readable) // 2
-            return self._commit(readable[:middle], now) + self._commit(readable[middle:], now)
+            away = out_of_reach(fault)
+            if len(readings) == 1 or away:
+                log.exception("not taken in", fault=type(fault).__name__, messages=len(readings))
+                return give_up(readings, now, fault)
+        middle = len(readings) // 2
+        first = self._commit(readings[:middle], now, give_up)
+        return first + self._commit(readings[middle:], now, give_up)
 
-    def _with_patience(self, readable: Sequence[Readable], now: datetime) -> list[Answer]:
+    def _turned_back(self, readings: Readings, _now: datetime, _fault: Exception) -> list[Answer]:
+        """Whoever waits for the answer can send it again."""
+        return [
+            answers.refused(_FAULT, reading.id)
+            if isinstance(reading, Message)
+            else answers.refused(reading)
+            for _, reading in readings
+        ]
+
+    def _set_aside(self, readings: Readings, now: datetime, fault: Exception) -> list[Answer]:
+        """Nobody waits: parked, so that what comes after it is not held up."""
+        if out_of_reach(fault):
+            raise fault
+        return self._with_patience([(submission, _FAULT) for submission, _ in readings], now)
+
+    def _with_patience(self, readings: Readings, now: datetime) -> list[Answer]:
+        if not any(submission.origin or isinstance(r, Message) for submission, r in readings):
+            return [answers.refused(r) for _, r in readings if isinstance(r, Refusal)]
         for attempt in range(TRIES - 1):
             try:
-                return self._transaction(readable, now)
+                return self._transaction(readings, now)
             except TRANSIENT:
                 time.sleep(0.05 * 2**attempt)
-        return self._transaction(readable, now)
+        return self._transaction(readings, now)
 
-    def _transaction(self, readable: Sequence[Readable], now: datetime) -> list[Answer]:
+    def _transaction(self, readings: Readings, now: datetime) -> list[Answer]:
         with self.database.write() as connection:
             self._parties.refresh(connection)
-            arrivals = [self._arrival(submission, message, now) for submission, message in readable]
+            batch = [(s, self._arrived(s, reading, now)) for s, reading in readings]
             unit = Unit(connection, self.database.keys, now)
-            unit.load([arrival for arrival in arrivals if isinstance(arrival, Arrival)])
-            effects = Effects(unit, self._parties.current, self.options.base_url)
-            intake = Intake(
-                unit,
-                self._parties.current,
-                effects,
-                self.options.base_url,
-                self.options.clock_skew,
-                self.options.open_mode,
-            )
-            given = [
-                answers.refused(arrival, message.id)
-                if isinstance(arrival, Refusal)
-                else intake.take(arrival, again=submission.again)
-                for arrival, (submission, message) in zip(arrivals, readable, strict=True)
-            ]
-            effects.keep_versions()
+            unit.load([arrival for _, arrival in batch if isinstance(arrival, Arrival)])
+            given = self._answers(unit, batch)
             unit.flush()
+            positions.advance(connection, [s.origin for s, _ in readings if s.origin])
             waiting = parked.waiting(connection, unit.new_matters)
+            reached("before_commit")
         self._waiting += waiting
         return given
+
+    def _answers(self, unit: Unit, batch: Sequence[tuple[Submission, Arrived]]) -> list[Answer]:
+        directory, base_url = self._parties.current, self.options.base_url
+        effects = Effects(unit, directory, base_url)
+        streamed = Streamed(unit, directory, base_url)
+        intake = Intake(
+            unit, directory, effects, base_url, self.options.clock_skew, self.options.open_mode
+        )
+        given = []
+        for submission, arrival in batch:
+            if isinstance(arrival, TurnedAway):
+                answer = answers.refused(arrival.refusal, arrival.message_id)
+                if submission.origin:
+                    streamed.turned_away(submission, arrival.refusal, arrival.message_id)
+            else:
+                answer = intake.take(arrival, again=submission.again)
+                if submission.origin:
+                    streamed.answered(submission, arrival, answer)
+            given.append(answer)
+        effects.keep_versions()
+        return given
+
+    def _arrived(
+        self, submission: Submission, reading: Message | Refusal, now: datetime
+    ) -> Arrived:
+        """What could be read, from somebody who may send it."""
+        if isinstance(reading, Refusal):
+            return TurnedAway(reading)
+        arrival = self._arrival(submission, reading, now)
+        return TurnedAway(arrival, reading.id) if isinstance(arrival, Refusal) else arrival
 
 
 def _settled(found: parked.Parked, answer: Answer) -> parked.State | None:

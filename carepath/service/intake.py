@@ -280,7 +280,8 @@ class Intake:
         if again:
             told = answers.fatal(arrival, refusal, base_url=self.base_url, at=self.unit.now)
             self.effects.answer_later(arrival, told)
-        return self._settle(arrival, Verdict.REFUSED, made.status, made.body, None)
+        settled = self._settle(arrival, Verdict.REFUSED, made.status, made.body, None)
+        return replace(settled, refusal=refusal)
 
     def _park(self, arrival: Arrival, reason: str, patient: PatientState | None) -> Answer:
         """Authentic, but it cannot be placed: kept with its reason, and tried again when it can."""
@@ -289,9 +290,8 @@ class Intake:
 
     def _keep_aside(self, arrival: Arrival, reason: str, patient: PatientState | None) -> None:
         message = arrival.message
-        content = message.content.hex()
         self.unit.park(
-            id=stable_id("parked", *arrival.key, content),
+            id=parked_id(arrival),
             reason=reason,
             sender=arrival.sender,
             message_id=message.id,
@@ -323,6 +323,11 @@ class Intake:
             event_id=seen.id,
             patient=patient,
         )
+
+
+def parked_id(arrival: Arrival) -> str:
+    """What a parked message is known by: the same content of the same message is parked once."""
+    return stable_id("parked", *arrival.key, arrival.message.content.hex())
 
 
 def _corrected(message: Message, history: Sequence[Record]) -> tuple[Record, ...]:

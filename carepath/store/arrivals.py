@@ -59,6 +59,7 @@ class PatientState:
     header: Header = field(default_factory=Header)
     received: datetime = _NEVER
     created: datetime | None = None
+    pseudonym_version: int = 1
     loaded: Header | None = None  # as it was before the batch
     changed: bool = False
     new_identifiers: bool = False

@@ -15,18 +15,35 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Derived from one secret of 32 bytes."""
+    """Derived from one secret of 32 bytes. ``pseudonym_version`` is what a new patient begins with."""
 
     secret: bytes = field(repr=False)
+    pseudonym_version: int = 1
     _cipher: AESGCM = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         derived = hashlib.blake2b(b"seal", key=self.secret, digest_size=32).digest()
         object.__setattr__(self, "_cipher", AESGCM(derived))
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells two secrets apart, and nothing else about them: 16 hex digits."""
+        told = hashlib.blake2b(key=self.secret, digest_size=8, person=b"fingerprint")
+        return told.hexdigest()
+
     def blind(self, text: str) -> bytes:
         """A keyed hash of 16 bytes: the same text always gives the same index."""
         return hashlib.blake2b(text.encode(), key=self.secret, digest_size=16).digest()
+
+    def pseudonym(self, patient: str, version: int) -> str:
+        """What stands for a patient outside: 32 hex digits that lead back to nobody without the secret.
+
+        A patient keeps the version they began with, so that all that is said of them stays in order.
+        """
+        about = f"{version}|{patient}".encode()
+        return hashlib.blake2b(
+            about, key=self.secret, digest_size=16, person=b"pseudonym"
+        ).hexdigest()
 
     def seal(self, text: str, about: bytes) -> bytes:
         """Encrypt ``text`` (AES-256-GCM), bound to ``about``."""
@@ -38,14 +55,14 @@ class Keys:
         return self._cipher.decrypt(sealed[:12], sealed[12:], about).decode()
 
 
-def load_keys(path: Path) -> Keys:
+def load_keys(path: Path, pseudonym_version: int = 1) -> Keys:
     """The keys in ``path``; a new file is made when there is none. Raises ``ValueError`` when it is no key."""
     if not path.exists():
         _create(path)
     secret = path.read_bytes()
     if len(secret) != 32:
         raise ValueError(f"{path.name} is not a key file: it has {len(secret)} bytes, not 32")
-    return Keys(secret)
+    return Keys(secret, pseudonym_version)
 
 
 def _create(path: Path) -> None:

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, exc
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
@@ -21,22 +21,25 @@ __all__ = [
     "Connection",
     "Database",
     "DatabaseError",
-    "Unreachable",
+    "is_known_schema",
     "is_sqlite",
     "migrate",
     "newest_schema_version",
     "open_database",
+    "out_of_reach",
     "schema_version",
     "sqlite_file",
+    "upgrade",
     "without_password",
 ]
 
 DatabaseError = DBAPIError
 """Any fault the database reports."""
-Unreachable = OperationalError
-"""The database cannot be reached, or cannot do it now."""
 TRANSIENT = (OperationalError, IntegrityError)
 """Worth another try as it is: a deadlock, a restart, or two transactions that wrote the same message."""
+
+_NOT_NOW = frozenset({"08", "40", "53", "55", "57", "58"})
+"""Classes of SQLSTATE that say nothing about the statement: connection, rollback, resources, operator, system."""
 
 _READS_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
@@ -81,6 +84,17 @@ def open_database(url: str, keys: Keys) -> Database:
     }
     reader = create_engine(driver_url, execution_options=_READS_SNAPSHOT, **options)
     return Database(reader, create_engine(driver_url, **options), keys)
+
+
+def out_of_reach(fault: Exception) -> bool:
+    """Whether the database is away or cannot do it now; else it is the statement that it cannot do.
+
+    https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    if isinstance(fault, DBAPIError) and not fault.connection_invalidated:
+        state = getattr(fault.orig, "sqlstate", None)
+        return isinstance(fault, OperationalError) and (state is None or state[:2] in _NOT_NOW)
+    return isinstance(fault, DBAPIError | exc.TimeoutError)
 
 
 def is_sqlite(url: str) -> bool:
@@ -145,11 +159,16 @@ def migrate(url: str) -> None:
         with engine.begin() as connection:
             if not is_sqlite(url):
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236481)")
-            config = _alembic()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            upgrade(connection)
     finally:
         engine.dispose()
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the schema to a revision, within the caller's transaction."""
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def schema_version(connection: Connection) -> str | None:
@@ -160,6 +179,12 @@ def schema_version(connection: Connection) -> str | None:
 def newest_schema_version() -> str | None:
     """The migration this code needs."""
     return ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
+def is_known_schema(revision: str) -> bool:
+    """Whether this release, or one before it, made that schema."""
+    every = ScriptDirectory.from_config(_alembic()).walk_revisions()
+    return any(script.revision == revision for script in every)
 
 
 def _alembic() -> Config:

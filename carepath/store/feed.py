@@ -24,14 +24,19 @@ from sqlalchemy import (
 )
 
 from carepath.store.resources import granted
-from carepath.store.tables import deliveries, events, feeds, grants, inbox, outbox
+from carepath.store.tables import deliveries, events, feeds, grants, inbox, meta, outbox
 from carepath.store.times import instant
-from carepath.store.upserts import insert_new
+from carepath.store.upserts import insert_new, replace_rows
+from pathways.messages import stable_id
 
+_FLOOR = "feed_floor"
 OPERATOR = "*"
 """The receiver of the operator's own feed, which sees everything."""
 
-UNCONDITIONAL = ("acknowledgement", "misaddressed")
+RESTORED = "restored"
+"""The kind of the notice that a feed was begun anew."""
+
+UNCONDITIONAL = ("acknowledgement", "misaddressed", "parked", RESTORED)
 """What the broker tells a party that holds no grant: it says nothing of the patient."""
 
 
@@ -152,8 +157,39 @@ def pending(conn: Connection) -> int:
 
 def lag(conn: Connection) -> dict[str, int]:
     """For every receiver, how many numbered rows it has not been handed."""
-    behind = select(feeds.c.receiver, feeds.c.last - feeds.c.delivered)
-    return dict(conn.execute(behind).all())
+    counted = (
+        select(func.count())
+        .where(outbox.c.receiver == feeds.c.receiver, outbox.c.number > feeds.c.delivered)
+        .scalar_subquery()
+    )
+    without_jump = feeds.c.delivered >= _floor(conn)
+    behind = case((without_jump, feeds.c.last - feeds.c.delivered), else_=counted)
+    return dict(conn.execute(select(feeds.c.receiver, behind)).all())
+
+
+def begin_anew(conn: Connection, now: int) -> None:
+    """The store was restored: every feed goes on from a number that nobody can have been given.
+
+    That number is the moment in microseconds: no feed gets a million numbers in a second. It is taken by a notice,
+    which tells the receiver why numbers are missing before it and that what follows may be known by its id.
+    """
+    known = dict(conn.execute(select(feeds.c.receiver, feeds.c.last)).all())
+    floor = max(now, *(last + 1 for last in known.values()), 1)
+    replace_rows(conn, meta, [{"name": _FLOOR, "value": floor}])
+    insert_new(conn, outbox, [_notice(receiver, floor) for receiver in known])
+    conn.execute(update(feeds).values(last=floor))
+
+
+def _notice(receiver: str, number: int) -> dict[str, object]:
+    id_ = stable_id(RESTORED, receiver, str(number))
+    empty = {column.name: None for column in outbox.columns}
+    told = {"kind": RESTORED, "message_id": id_, "withheld": False, "created": number}
+    return {**empty, **told, "id": id_, "receiver": receiver, "number": number}
+
+
+def _floor(conn: Connection) -> int:
+    """Where the feeds of a restored store begin; 0 in any other."""
+    return conn.execute(select(meta.c.value).where(meta.c.name == _FLOOR)).scalar() or 0
 
 
 def _claim(conn: Connection) -> list[str]:
@@ -171,10 +207,18 @@ def _claim(conn: Connection) -> list[str]:
     known = select(feeds.c.receiver).where(feeds.c.receiver.in_(receivers))
     fresh = sorted({*receivers} - {*conn.execute(known).scalars()})
     if fresh:
-        empty = {"last": 0, "delivered": 0, "delivered_at": None}
-        insert_new(conn, feeds, [{"receiver": receiver, **empty} for receiver in fresh])
+        _begin(conn, fresh)
     locked = known.order_by(feeds.c.receiver).with_for_update(skip_locked=True)
     return list(conn.execute(locked).scalars())
+
+
+def _begin(conn: Connection, receivers: list[str]) -> None:
+    """New feeds. One may have been there before the store was restored: then it is begun anew."""
+    floor = _floor(conn)
+    empty = {"last": floor, "delivered": 0, "delivered_at": None}
+    insert_new(conn, feeds, [{"receiver": receiver, **empty} for receiver in receivers])
+    if floor:
+        insert_new(conn, outbox, [_notice(receiver, floor) for receiver in receivers])
 
 
 def _places(receivers: list[str], limit: int) -> Subquery:

@@ -50,6 +50,7 @@ patients = Table(
     Column("created", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False),  # of the newest event: increases per patient
     Column("body", LargeBinary, nullable=False),  # JSON of pathways.pathway.Header
+    Column("pseudonym_version", Integer, nullable=False, server_default="1"),  # never changes
 )
 
 patient_identifiers = Table(
@@ -210,6 +211,31 @@ deliveries = Table(
     Column("number", BigInteger, nullable=False),  # everything up to here had been handed over
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("receiver", "number"),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("topic_id", Text, nullable=False),  # a topic made anew has another, and offsets from 0
+    Column("next", BigInteger, nullable=False),  # offset of the first record not taken in
+    PrimaryKeyConstraint("topic", "partition"),
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("party", Text, primary_key=True),  # whose topics there are
+    Column("active_from", BigInteger),  # since when its inbound topic is read
+    Column("published", BigInteger, nullable=False),  # highest feed number that Kafka has
+    Column("published_at", BigInteger),
+    Column(
+        "replay_upto", BigInteger, nullable=False
+    ),  # up to here numbers are sent again on demand
+    Column("paused", Boolean, nullable=False),
+    Column("holder", Text),  # the relay that publishes, until its lease ends
+    Column("leased_until", BigInteger),
 )
 
 answers = Table(

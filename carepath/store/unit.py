@@ -117,7 +117,10 @@ class Unit:
         for row in rows.mappings():
             header = codec.header(row["body"])
             times = instant(row["received"]), instant(row["created"])
-            self.patients[row["key"]] = PatientState(row["key"], header, *times, loaded=header)
+            version = row["pseudonym_version"]
+            self.patients[row["key"]] = PatientState(
+                row["key"], header, *times, pseudonym_version=version, loaded=header
+            )
 
     def _load_threads(self, arrivals: Sequence[Arrival]) -> None:
         if not self.patients:
@@ -193,7 +196,8 @@ class Unit:
 
     def create_patient(self) -> PatientState:
         """A patient nobody has told of before: a random key, and what is told about it follows."""
-        state = PatientState(secrets.token_hex(16), changed=True)
+        version = self.keys.pseudonym_version
+        state = PatientState(secrets.token_hex(16), pseudonym_version=version, changed=True)
         self.patients[state.key] = state
         return state
 
@@ -369,6 +373,7 @@ class Unit:
                     created=micros(state.created or self.now),
                     received=micros(state.received),
                     body=codec.header_body(state.header),
+                    pseudonym_version=state.pseudonym_version,
                 )
         self._rows["threads"] = [codec.thread_row(thread) for thread in self._threads.values()]
         for table in (

@@ -63,7 +63,11 @@ def found(
 
 def identified(database: Database, patient: str, system: str, value: str) -> None:
     """A patient with an identifier, as the service indexes it."""
-    put(database, patients, {"key": patient, "created": 0, "received": 0, "body": b"{}"})
+    put(
+        database,
+        patients,
+        {"key": patient, "created": 0, "received": 0, "body": b"{}", "pseudonym_version": 1},
+    )
     blinds = {"blind": KEYS.blind(f"{system}|{value}"), "blind_value": KEYS.blind(f"|{value}")}
     put(database, patient_identifiers, {**blinds, "patient": patient, "cipher": b""})
 
@@ -97,7 +101,11 @@ def test_what_one_may_not_see_does_not_exist(database: Database) -> None:
     versioned(database, "Patient", "p", 1, patient="p")
     versioned(database, "Encounter", "t", 1, patient="p", thread="t")
     versioned(database, "Encounter", "u", 1, patient="p", thread="u")
-    put(database, patients, {"key": "p", "created": 0, "received": 0, "body": b"{}"})
+    put(
+        database,
+        patients,
+        {"key": "p", "created": 0, "received": 0, "body": b"{}", "pseudonym_version": 1},
+    )
     with database.read() as conn:
         assert resources.read(conn, "Patient", "p", NORTH) is None
         assert not queries.exists_patient(conn, "p", NORTH)

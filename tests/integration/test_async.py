@@ -16,7 +16,7 @@ import pytest
 from typing_extensions import override
 
 from carepath.settings import Settings
-from carepath.wiring import migrate, open_store
+from carepath.wiring.store import migrate, open_store
 from pathways.parties import Identifier, Party
 from tests.integration.serving import Server, serving
 from tests.integration.stories import (

@@ -20,12 +20,14 @@ import typer
 import uvicorn
 from rich.text import Text
 
-from carepath import texts, wiring
+from carepath import texts
 from carepath.cli import local, output, publish, server, where
 from carepath.cli.demo import people
 from carepath.cli.demo.story import Step, latest_saturday, story
 from carepath.cli.options import Language, settings
 from carepath.settings import Settings
+from carepath.wiring.server import application
+from carepath.wiring.store import migrate, open_store
 from fhir_mappings import outbound
 
 HOST: Final = "127.0.0.1"
@@ -84,8 +86,8 @@ def _listening(port: int) -> Iterator[socket.socket]:
 
 
 def _enter_parties(chosen: Settings) -> None:
-    wiring.migrate(chosen)
-    with wiring.open_store(chosen) as store:
+    migrate(chosen)
+    with open_store(chosen) as store:
         store.enter(people.parties())
 
 
@@ -93,7 +95,7 @@ def _enter_parties(chosen: Settings) -> None:
 def _serving(chosen: Settings, listener: socket.socket) -> Iterator[threading.Thread]:
     """The server on a thread of this process, ready; stopped on leaving."""
     config = uvicorn.Config(
-        wiring.application(chosen),
+        application(chosen),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,

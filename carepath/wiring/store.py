@@ -1,32 +1,18 @@
-"""Puts the parts together: settings in, a running broker or an open store out."""
+"""The store as it is set: opened for the server, the workers and administration."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 
-import structlog
-from starlette.applications import Starlette
-
-from carepath.api.app import application as server
-from carepath.api.context import Context
-from carepath.delivery.answers import Answers
-from carepath.delivery.gather import Gather
-from carepath.delivery.relay import Relay
 from carepath.service import Answer, Service, ServiceOptions
-from carepath.service.directory import Parties
 from carepath.service.rebuild import rebuild
-from carepath.settings import NETWORK_CONSENT, Settings
+from carepath.settings import Settings
 from carepath.store import database, parties
 from carepath.store import parked as shelf
 from carepath.store.blind import Keys, load_keys
 from carepath.store.database import Database, DatabaseError
-from carepath.ui.data import data
-from carepath.ui.routes import routes
-from fhir_mappings.reading import MAX_BYTES
 from fhir_mappings.resources import organization
 from pathways.parties import Party
 
@@ -49,12 +35,13 @@ def key_file(settings: Settings) -> Path:
 
 def migrate(settings: Settings) -> None:
     """Make the database or bring it to this version's schema. Raises ``Unusable``."""
-    with _reporting(settings):
+    with reporting(settings):
         database.migrate(settings.database_url)
 
 
 @contextmanager
-def _reporting(settings: Settings) -> Iterator[None]:
+def reporting(settings: Settings) -> Iterator[None]:
+    """A database that does not answer makes the set-up ``Unusable``."""
     try:
         yield
     except DatabaseError as fault:
@@ -66,31 +53,17 @@ def _reporting(settings: Settings) -> Iterator[None]:
 _DATABASE_HINT = "Set CAREPATH_DATABASE_URL or --database-url, and start the database."
 
 
-def _open(settings: Settings) -> Database:
+def open_as_set(settings: Settings) -> Database:
+    """The database and the installation's key. Raises ``Unusable``."""
     try:
-        keys: Keys = load_keys(key_file(settings))
+        keys: Keys = load_keys(key_file(settings), settings.pseudonym_version)
     except (OSError, ValueError) as fault:
         raise Unusable(f"the key cannot be read: {fault}", "Set CAREPATH_KEY_FILE.") from None
     return database.open_database(settings.database_url, keys)
 
 
-def configure_logs() -> None:
-    """One JSON object per line; traces without the values of variables, which could be personal."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(
-                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-            ),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-
-
-def _service(settings: Settings, opened: Database) -> Service:
+def service_on(settings: Settings, opened: Database) -> Service:
+    """The application on an open database."""
     options = ServiceOptions(
         base_url=f"{settings.address}/fhir",
         open_mode=settings.open_mode,
@@ -100,31 +73,11 @@ def _service(settings: Settings, opened: Database) -> Service:
     return Service(opened, options)
 
 
-def application(settings: Settings) -> Starlette:
-    """The whole server on an up-to-date database."""
-    configure_logs()
-    opened = _open(settings)
-    relay = Relay(opened)
-    service = _service(settings, opened)
-    context = Context(
-        database=opened,
-        gather=Gather(service.handle, relay.wake, window=settings.gather_ms / 1000),
-        relay=relay,
-        answers=Answers(opened),
-        parties=Parties(opened, open_mode=False),
-        address=settings.address,
-        version=version("carepath"),
-        open_network=settings.open_network == NETWORK_CONSENT,
-        max_bytes=MAX_BYTES,
-    )
-    return server(context, routes(data(opened, relay)))
-
-
 @contextmanager
 def open_store(settings: Settings) -> Iterator["Store"]:
     """The store for administration. Raises ``Unusable`` when its schema is not this version's."""
-    with _reporting(settings):
-        opened = _open(settings)
+    with reporting(settings):
+        opened = open_as_set(settings)
         try:
             with opened.read() as connection:
                 stands = database.schema_version(connection)
@@ -136,7 +89,7 @@ def open_store(settings: Settings) -> Iterator["Store"]:
                 raise Unusable(
                     "the database has another version's schema", "Run 'carepath migrate'."
                 )
-            yield Store(opened, _service(settings, opened), f"{settings.address}/fhir")
+            yield Store(opened, service_on(settings, opened), f"{settings.address}/fhir")
         finally:
             opened.close()
 

@@ -1,0 +1,125 @@
+"""What came in a stream cannot be answered: its sender hears in its feed, and what was turned away is parked.
+
+Everything is in the batch's own transaction and has a deterministic id: read again, it changes nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from carepath.service import answers
+from carepath.service.answers import Answer, Submission, Verdict
+from carepath.service.intake import parked_id
+from carepath.store.arrivals import Arrival
+from carepath.store.positions import Origin
+from carepath.store.unit import Unit
+from fhir_mappings.receipt import rejection
+from pathways.events import EventCode
+from pathways.messages import stable_id
+from pathways.parties import Directory, Party, PartyRef
+from pathways.refusals import Reason, Refusal
+
+PARKED: Final = "parked"
+"""The receiver of notices about what was parked, and their kind. They say nothing of what is in a message."""
+FAULT: Final = "fault"
+"""Why something was parked that we failed at."""
+
+
+@dataclass(slots=True)
+class Streamed:
+    """Writes what follows from the answers to a stream's messages into the unit of work."""
+
+    unit: Unit
+    directory: Directory
+    base_url: str
+
+    def turned_away(self, submission: Submission, refusal: Refusal, about: str | None) -> None:
+        """Not a message, or not the organisation's to send: parked with its bytes, and the sender told.
+
+        ``about`` is the message id, when it is known.
+        """
+        fault = refusal.reason is Reason.TRANSIENT
+        id_ = self._park(submission, FAULT if fault else refusal.reason.value, about)
+        receipt = rejection(
+            self._party(submission.organisation),
+            id=stable_id("receipt", id_),
+            about=about or id_,
+            code="transient-error" if fault else "fatal-error",
+            issues=refusal.issues,
+            at=self.unit.now,
+            base_url=self.base_url,
+        )
+        self._tell(submission, id_, stable_id("receipt", id_), orjson.dumps(receipt))
+
+    def answered(self, submission: Submission, arrival: Arrival, answer: Answer) -> None:
+        """The receipt in the feed; and where the bytes would be kept nowhere else, they are parked."""
+        if answer.verdict is Verdict.PARKED:
+            self._notice(submission, parked_id(arrival), "kept")
+        elif answer.refusal is not None and answer.event_id is None:
+            self.turned_away(submission, answer.refusal, arrival.message.id)
+        elif answer.refusal is not None:
+            receipt = answers.fatal(
+                arrival, answer.refusal, base_url=self.base_url, at=self.unit.now
+            )
+            self._tell(submission, arrival.id, answers.receipt_id(arrival), receipt)
+        elif answer.status == 200:
+            self._tell(submission, arrival.id, answers.receipt_id(arrival), answer.body)
+
+    def _park(self, submission: Submission, reason: str, about: str | None) -> str:
+        origin = _origin(submission)
+        place = (origin.topic, origin.topic_id, str(origin.partition), str(origin.offset))
+        id_ = stable_id("parked", *place)
+        self.unit.park(
+            id=id_,
+            reason=reason,
+            sender=submission.organisation,
+            message_id=about,
+            patient=None,
+            media_type=submission.media_type,
+            source=submission.source,
+        )
+        self._notice(submission, id_, reason)
+        return id_
+
+    def _notice(self, submission: Submission, id_: str, reason: str) -> None:
+        origin = _origin(submission)
+        told = {
+            "id": id_,
+            "reason": reason,
+            "organisation": submission.organisation,
+            "topic": origin.topic,
+            "partition": origin.partition,
+            "offset": origin.offset,
+        }
+        self.unit.send(
+            id=stable_id("outbox", id_, PARKED),
+            receiver=PARKED,
+            kind=PARKED,
+            patient=None,
+            event=None,
+            message_id=id_,
+            body=orjson.dumps(told),
+        )
+
+    def _tell(self, submission: Submission, about: str, receipt_id: str, receipt: bytes) -> None:
+        """To the organisation whose stream it is, which may send for its units."""
+        receiver = submission.organisation or ""
+        self.unit.send(
+            id=stable_id("outbox", about, receiver, EventCode.ACKNOWLEDGEMENT),
+            receiver=receiver,
+            kind=EventCode.ACKNOWLEDGEMENT.value,
+            patient=None,
+            event=None,
+            message_id=receipt_id,
+            body=receipt,
+        )
+
+    def _party(self, key: str | None) -> PartyRef:
+        party = self.directory.parties.get(key or "") or Party(key or "", key or "")
+        return PartyRef(party.identifiers, party.name, party.endpoint)
+
+
+def _origin(submission: Submission) -> Origin:
+    assert submission.origin is not None  # noqa: S101 -- only what came in a stream gets here
+    return submission.origin

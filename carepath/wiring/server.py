@@ -1,0 +1,38 @@
+"""The server: HTTP in, streams out."""
+
+from importlib.metadata import version
+
+from starlette.applications import Starlette
+
+from carepath.api.app import application as server
+from carepath.api.context import Context
+from carepath.delivery.answers import Answers
+from carepath.delivery.gather import Gather
+from carepath.delivery.relay import Relay
+from carepath.service.directory import Parties
+from carepath.settings import NETWORK_CONSENT, Settings
+from carepath.ui.data import data
+from carepath.ui.routes import routes
+from carepath.wiring.logs import configure_logs
+from carepath.wiring.store import open_as_set, service_on
+from fhir_mappings.reading import MAX_BYTES
+
+
+def application(settings: Settings) -> Starlette:
+    """The whole server on an up-to-date database."""
+    configure_logs()
+    opened = open_as_set(settings)
+    relay = Relay(opened)
+    service = service_on(settings, opened)
+    context = Context(
+        database=opened,
+        gather=Gather(service.handle, relay.wake, window=settings.gather_ms / 1000),
+        relay=relay,
+        answers=Answers(opened),
+        parties=Parties(opened, open_mode=False),
+        address=settings.address,
+        version=version("carepath"),
+        open_network=settings.open_network == NETWORK_CONSENT,
+        max_bytes=MAX_BYTES,
+    )
+    return server(context, routes(data(opened, relay)))
