@@ -59,7 +59,7 @@ class Submission:
 class Answer:
     """The definitive answer; ``body`` is FHIR JSON, empty when ``status`` is 204.
 
-    ``refusal`` says why, when it is refused now; a repeat has the bytes of then.
+    ``refusal`` and ``parked`` say why, when it is refused or parked now; a repeat has the bytes of then.
     """
 
     verdict: Verdict
@@ -69,6 +69,7 @@ class Answer:
     event_id: str | None = None
     patient: str | None = None
     refusal: Refusal | None = None
+    parked: str | None = None
 
 
 def accepted(

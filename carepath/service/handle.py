@@ -33,10 +33,6 @@ TRIES = 5
 """How often a batch is tried when the database reports a passing fault."""
 
 
-Readings = Sequence[tuple[Submission, Message | Refusal]]
-GiveUp = Callable[[Readings, datetime, Exception], list[Answer]]
-
-
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
     """It is no message, or nobody's who may send it."""
@@ -45,7 +41,9 @@ class TurnedAway:
     message_id: str | None = None
 
 
-Arrived = Arrival | TurnedAway
+Reading = Message | TurnedAway
+Readings = Sequence[tuple[Submission, Reading]]
+GiveUp = Callable[[Readings, datetime, Exception], list[Answer]]
 
 
 def _utc_now() -> datetime:
@@ -113,13 +111,14 @@ class Service:
                 parked.close(connection, id_, state)
         return answer
 
-    def _read(self, submission: Submission, now: datetime) -> Message | Refusal:
+    def _read(self, submission: Submission, now: datetime) -> Reading:
         options = Options(
             received=now,
             accept_synthetic=self.options.accept_synthetic,
             base_url=self.options.base_url,
         )
-        return read(submission.source, options)
+        found = read(submission.source, options)
+        return TurnedAway(found) if isinstance(found, Refusal) else found
 
     def _arrival(
         self, submission: Submission, message: Message, now: datetime
@@ -158,22 +157,18 @@ class Service:
 
     def _turned_back(self, readings: Readings, _now: datetime, _fault: Exception) -> list[Answer]:
         """Whoever waits for the answer can send it again."""
-        return [
-            answers.refused(_FAULT, reading.id)
-            if isinstance(reading, Message)
-            else answers.refused(reading)
-            for _, reading in readings
-        ]
+        return [_refused(_failed(reading)) for _, reading in readings]
 
     def _set_aside(self, readings: Readings, now: datetime, fault: Exception) -> list[Answer]:
         """Nobody waits: parked, so that what comes after it is not held up."""
         if out_of_reach(fault):
             raise fault
-        return self._with_patience([(submission, _FAULT) for submission, _ in readings], now)
+        return self._with_patience([(s, _failed(reading)) for s, reading in readings], now)
 
     def _with_patience(self, readings: Readings, now: datetime) -> list[Answer]:
-        if not any(submission.origin or isinstance(r, Message) for submission, r in readings):
-            return [answers.refused(r) for _, r in readings if isinstance(r, Refusal)]
+        turned_away = [r for s, r in readings if isinstance(r, TurnedAway) and not s.origin]
+        if len(turned_away) == len(readings):  # nothing to write
+            return [_refused(reading) for reading in turned_away]
         for attempt in range(TRIES - 1):
             try:
                 return self._transaction(readings, now)
@@ -195,7 +190,9 @@ class Service:
         self._waiting += waiting
         return given
 
-    def _answers(self, unit: Unit, batch: Sequence[tuple[Submission, Arrived]]) -> list[Answer]:
+    def _answers(
+        self, unit: Unit, batch: Sequence[tuple[Submission, Arrival | TurnedAway]]
+    ) -> list[Answer]:
         directory, base_url = self._parties.current, self.options.base_url
         effects = Effects(unit, directory, base_url)
         streamed = Streamed(unit, directory, base_url)
@@ -205,7 +202,7 @@ class Service:
         given = []
         for submission, arrival in batch:
             if isinstance(arrival, TurnedAway):
-                answer = answers.refused(arrival.refusal, arrival.message_id)
+                answer = _refused(arrival)
                 if submission.origin:
                     streamed.turned_away(submission, arrival.refusal, arrival.message_id)
             else:
@@ -217,13 +214,22 @@ class Service:
         return given
 
     def _arrived(
-        self, submission: Submission, reading: Message | Refusal, now: datetime
-    ) -> Arrived:
+        self, submission: Submission, reading: Reading, now: datetime
+    ) -> Arrival | TurnedAway:
         """What could be read, from somebody who may send it."""
-        if isinstance(reading, Refusal):
-            return TurnedAway(reading)
+        if isinstance(reading, TurnedAway):
+            return reading
         arrival = self._arrival(submission, reading, now)
         return TurnedAway(arrival, reading.id) if isinstance(arrival, Refusal) else arrival
+
+
+def _failed(reading: Reading) -> TurnedAway:
+    """What becomes of it when we cannot take it in; what is wrong by itself stays so."""
+    return reading if isinstance(reading, TurnedAway) else TurnedAway(_FAULT, reading.id)
+
+
+def _refused(away: TurnedAway) -> Answer:
+    return answers.refused(away.refusal, away.message_id)
 
 
 def _settled(found: parked.Parked, answer: Answer) -> parked.State | None:

@@ -286,7 +286,8 @@ class Intake:
     def _park(self, arrival: Arrival, reason: str, patient: PatientState | None) -> Answer:
         """Authentic, but it cannot be placed: kept with its reason, and tried again when it can."""
         self._keep_aside(arrival, reason, patient)
-        return self._settle(arrival, Verdict.PARKED, 202, answers.custody(reason), patient)
+        kept = self._settle(arrival, Verdict.PARKED, 202, answers.custody(reason), patient)
+        return replace(kept, parked=reason)
 
     def _keep_aside(self, arrival: Arrival, reason: str, patient: PatientState | None) -> None:
         message = arrival.message

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from carepath.service import answers
-from carepath.service.answers import Answer, Submission, Verdict
+from carepath.service.answers import Answer, Submission
 from carepath.service.intake import parked_id
 from carepath.store.arrivals import Arrival
 from carepath.store.positions import Origin
@@ -34,13 +34,16 @@ class Streamed:
     directory: Directory
     base_url: str
 
-    def turned_away(self, submission: Submission, refusal: Refusal, about: str | None) -> None:
+    def turned_away(
+        self, submission: Submission, refusal: Refusal, about: str | None, id_: str | None = None
+    ) -> None:
         """Not a message, or not the organisation's to send: parked with its bytes, and the sender told.
 
-        ``about`` is the message id, when it is known.
+        ``about`` is the message id, when it is known; ``id_`` what it is parked as, else its place in the stream.
         """
         fault = refusal.reason is Reason.TRANSIENT
-        id_ = self._park(submission, FAULT if fault else refusal.reason.value, about)
+        id_ = id_ or _place(submission)
+        self._park(submission, id_, FAULT if fault else refusal.reason.value, about)
         receipt = rejection(
             self._party(submission.organisation),
             id=stable_id("receipt", id_),
@@ -54,10 +57,10 @@ class Streamed:
 
     def answered(self, submission: Submission, arrival: Arrival, answer: Answer) -> None:
         """The receipt in the feed; and where the bytes would be kept nowhere else, they are parked."""
-        if answer.verdict is Verdict.PARKED:
-            self._notice(submission, parked_id(arrival), "kept")
+        if answer.parked is not None:
+            self._notice(submission, parked_id(arrival), answer.parked)
         elif answer.refusal is not None and answer.event_id is None:
-            self.turned_away(submission, answer.refusal, arrival.message.id)
+            self.turned_away(submission, answer.refusal, arrival.message.id, parked_id(arrival))
         elif answer.refusal is not None:
             receipt = answers.fatal(
                 arrival, answer.refusal, base_url=self.base_url, at=self.unit.now
@@ -66,10 +69,7 @@ class Streamed:
         elif answer.status == 200:
             self._tell(submission, arrival.id, answers.receipt_id(arrival), answer.body)
 
-    def _park(self, submission: Submission, reason: str, about: str | None) -> str:
-        origin = _origin(submission)
-        place = (origin.topic, origin.topic_id, str(origin.partition), str(origin.offset))
-        id_ = stable_id("parked", *place)
+    def _park(self, submission: Submission, id_: str, reason: str, about: str | None) -> None:
         self.unit.park(
             id=id_,
             reason=reason,
@@ -80,7 +80,6 @@ class Streamed:
             source=submission.source,
         )
         self._notice(submission, id_, reason)
-        return id_
 
     def _notice(self, submission: Submission, id_: str, reason: str) -> None:
         origin = _origin(submission)
@@ -118,6 +117,12 @@ class Streamed:
     def _party(self, key: str | None) -> PartyRef:
         party = self.directory.parties.get(key or "") or Party(key or "", key or "")
         return PartyRef(party.identifiers, party.name, party.endpoint)
+
+
+def _place(submission: Submission) -> str:
+    origin = _origin(submission)
+    place = (origin.topic, origin.topic_id, str(origin.partition), str(origin.offset))
+    return stable_id("parked", *place)
 
 
 def _origin(submission: Submission) -> Origin:
