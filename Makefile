@@ -1,5 +1,5 @@
 # `make demo` and `make test` do everything on a fresh machine. ARGS="…" is passed on to the program.
-.PHONY: install demo test check bench format lock
+.PHONY: install demo test check compose-check bench chaos soak format lock
 .DEFAULT_GOAL := check
 
 BIN := .venv/bin
@@ -14,9 +14,9 @@ $(BIN)/python:
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Debian: apt install python3-venv" >&2; exit 1; }
 
 # The project itself stands where it is; only what it needs is installed, from the hash-locked list.
-$(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
+$(INSTALLED): requirements/dev.txt pyproject.toml client/pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable client
 	@touch $@
 
 demo: $(INSTALLED)
@@ -37,10 +37,23 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/house.py
+	$(BIN)/python -m scripts.contracts --check
 	$(BIN)/mypy
+
+# compose.yaml as its users run it; where no Docker answers, stand-ins beside the repository lend one.
+compose-check: $(INSTALLED)
+	scripts/compose-check
 
 bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)
+
+# Kafka to Kafka while everything is killed, and half an hour of steady load. ARGS="--seed N" repeats a run.
+chaos soak: export PYTEST_DEBUG_TEMPROOT ?= $(RAM)
+chaos: $(INSTALLED)
+	$(BIN)/python -m tests.chaos --messages 50000 --faults 40 $(ARGS)
+
+soak: $(INSTALLED)
+	$(BIN)/python -m tests.chaos.soak --minutes 30 $(ARGS)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
-from tests import postgres, servers
+from tests import kafka, postgres, servers
 
 TESTS = Path(__file__).parent
 EXAMPLES = "CAREPATH_EXAMPLES"
@@ -37,6 +37,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers when all workers are done."""
     if not hasattr(config, "workerinput"):
         postgres.stop()
+        kafka.stop()
         servers.end_run()
 
 
@@ -85,6 +86,14 @@ def postgres_server() -> str:
     url = postgres.server()
     servers.requirement("PostgreSQL", url, postgres.HINT)
     return url
+
+
+@pytest.fixture(scope="session")
+def kafka_server() -> str:
+    """``host:port`` of a Kafka broker without authentication. Tests share it: each uses topics of its own."""
+    address = kafka.server()
+    servers.requirement("Kafka", address, kafka.HINT)
+    return address
 
 
 @pytest.fixture

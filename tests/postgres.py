@@ -8,21 +8,20 @@ import pwd
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import docker
 import psycopg
 from docker.errors import DockerException
 from psycopg import sql
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.config import testcontainers_config
 
+from tests import containers
 from tests.servers import free_port, once, run_folder
 
 ADDRESS = "CAREPATH_TEST_POSTGRES"
@@ -31,23 +30,22 @@ HINT = (
     "or install PostgreSQL (Debian: apt install postgresql)."
 )
 _IMAGE = "postgres:17"
-_CONTAINER = "postgres-container"
+_NAME = "postgres"
 _DATA = "postgres-data"
 _TEMPLATE = "postgres-template"
 
 
 def server() -> str:
     """The URL of a server where databases may be made; empty when there is none."""
-    return os.environ.get(ADDRESS) or once("postgres", lambda: _container() or _process())
+    return os.environ.get(ADDRESS) or once(_NAME, lambda: _container() or _process())
 
 
 def stop() -> None:
     """Leave nothing of this run behind: stop the server it started, or clear up in the one it was given."""
-    container, data, template = (run_folder() / name for name in (_CONTAINER, _DATA, _TEMPLATE))
-    if container.exists():
-        with closing(docker.from_env()) as client:
-            client.containers.get(container.read_text()).remove(force=True, v=True)
-    elif data.exists():
+    data, template = run_folder() / _DATA, run_folder() / _TEMPLATE
+    if containers.remove(_NAME):
+        return
+    if data.exists():
         _run("pg_ctl", "stop", "-D", str(data), "-m", "fast")
     elif template.exists():
         drop(server(), template.read_text())
@@ -97,39 +95,58 @@ def _name(url: str) -> str:
 
 def _container() -> str:
     """A container's URL; empty where Docker does not answer or cannot get the image."""
-    if not _docker_answers():
+    if not containers.answers():
         return ""
     testcontainers_config.ryuk_disabled = True  # `stop` removes the container
     started = PostgresContainer(_IMAGE, driver=None)
     with closing(started.get_docker_client().client), suppress(DockerException):
         started.start()
-        (run_folder() / _CONTAINER).write_text(started.get_wrapped_container().id)
+        containers.remember(_NAME, started.get_wrapped_container().id)
         return str(started.get_connection_url())
     return ""
 
 
-def _docker_answers() -> bool:
-    """Asked in a process of its own: the client leaks its socket where nobody answers."""
-    ask = [sys.executable, "-c", "import docker; docker.from_env().ping()"]
-    return subprocess.run(ask, capture_output=True, check=False).returncode == 0
-
-
 def _process() -> str:
     """The URL of a process of our own on a free port; empty where its programs are missing."""
-    if _programs() is None:
+    if not installed():
         return ""
-    password, port = secrets.token_hex(16), free_port()
-    secret, data = run_folder() / "postgres-password", run_folder() / _DATA
-    secret.write_text(password)
-    data.mkdir(mode=0o700)
-    if account := _account():
-        shutil.chown(secret, account)
-        shutil.chown(data, account)
-    login = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}"]
-    _run("initdb", "-D", str(data), *login, "--encoding=UTF8", "--locale=C.UTF-8")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -N 200"
-    _run("pg_ctl", "start", "-w", "-D", str(data), "-l", str(data / "log"), "-o", options)
-    return f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+    own = Cluster(run_folder() / _DATA)
+    own.start()
+    return own.url
+
+
+class Cluster:
+    """A PostgreSQL server on this machine that a test may stop and start. Keeps its port and its data in ``data``."""
+
+    def __init__(self, data: Path) -> None:
+        """``data`` is made; all folders above it must let PostgreSQL's own user pass."""
+        self.data, self._port, password = data, free_port(), secrets.token_hex(16)
+        secret = data.with_name(f"{data.name}-password")
+        secret.write_text(password)
+        data.mkdir(mode=0o700)
+        if account := _account():
+            shutil.chown(secret, account)
+            shutil.chown(data, account)
+        login = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}"]
+        _run("initdb", "-D", str(data), *login, "--encoding=UTF8", "--locale=C.UTF-8")
+        self.url = f"postgresql://postgres:{password}@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = (
+            f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -N 200"
+        )
+        log = str(self.data / "log")
+        _run("pg_ctl", "start", "-w", "-D", str(self.data), "-l", log, "-o", options)
+
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Stop it: ``fast`` ends its clients' work, ``immediate`` is as good as a crash."""
+        _run("pg_ctl", "stop", "-D", str(self.data), "-m", mode)
+
+
+def installed() -> bool:
+    """Whether its programs are here."""
+    return _programs() is not None
 
 
 def _programs() -> Path | None:
