@@ -16,7 +16,6 @@ endpoint                       the first ``telecom`` of system url: the base add
 Organizations with ``active: false`` are left out. hl7.org/fhir/R4/organization.html
 """
 
-import re
 from typing import Any
 
 from fhir_mappings import models
@@ -30,10 +29,8 @@ from fhir_mappings.codes import (
 from fhir_mappings.identifiers import check_organisation
 from fhir_mappings.parties import is_endpoint, telecom
 from fhir_mappings.reading import parse
-from pathways.parties import Function, Kind, Party
+from pathways.parties import Function, Kind, Party, is_key
 from pathways.refusals import Reason, Refusal
-
-_SLUG = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 
 
 def read(source: bytes) -> list[Party] | Refusal:
@@ -85,10 +82,10 @@ def _key(parts: Resources, resource: JSON) -> str | None:
     numbers = [
         i.value for i in identifiers(resource.get("identifier")) if i.system == ORGANISATION_NUMBER
     ]
-    if _SLUG.fullmatch(own):
+    if is_key(own):
         return str(own)
     if not numbers:
-        text = "needs an id in lower case, or an organisation number"
+        text = "needs an id in lower case that is not 'parked', or an organisation number"
         parts.fault("required", text, resource, "id")
     return numbers[0] if numbers else None
 

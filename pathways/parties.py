@@ -1,5 +1,6 @@
 """Who is who: the organisations that send and receive, and how a municipality is reached by function."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,15 @@ class Kind(StrEnum):
     GP = "gp"
     HOME = "home"
     OTHER = "other"
+
+
+_KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_RESERVED = frozenset({"parked"})  # the receiver of the operator's notices
+
+
+def is_key(text: str) -> bool:
+    """Whether a party may have this key: it names topics, so lower-case letters, digits, ``-`` and ``.``."""
+    return text not in _RESERVED and _KEY.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,9 @@ from carepath.texts import ZONE
 from fhir_mappings.codes import ORGANISATION_NUMBER
 from fhir_mappings.identifiers import canonical, check_organisation
 from fhir_mappings.parties import is_endpoint
-from pathways.parties import Function, Identifier, Kind, OpeningHours, Party
+from pathways.parties import Function, Identifier, Kind, OpeningHours, Party, is_key
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_SLUG = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _HOURS = re.compile(r"(\w{3})(?:-(\w{3}))? ([0-2]\d:[0-5]\d)-([0-2]\d:[0-5]\d)")
 _DIALECTS = ("carepath", "medcom", "davinci")
 _RECEIPTS = ("none", "transport", "application")
@@ -126,8 +125,10 @@ def _missing(values: dict[str, Any], line: int) -> Iterator[Problem]:
 
 
 def _key(written: str) -> str:
-    if not _SLUG.fullmatch(written):
-        raise ValueError("must be lower-case letters, digits, '-' and '.', at most 63")
+    if not is_key(written):
+        raise ValueError(
+            "must be lower-case letters, digits, '-' and '.', at most 63, and not 'parked'"
+        )
     return written
 
 

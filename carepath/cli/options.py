@@ -28,6 +28,10 @@ DatabaseUrl = Annotated[
         show_default="sqlite:///carepath.db",
     ),
 ]
+Kafka = Annotated[
+    str | None,
+    typer.Option("--kafka", metavar="HOST:PORT", envvar="CAREPATH_KAFKA", help="Where Kafka is."),
+]
 Language = Annotated[
     str | None,
     typer.Option(help="nb or en.", envvar="CAREPATH_LANGUAGE", show_default="nb"),

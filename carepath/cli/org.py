@@ -69,12 +69,14 @@ def list_(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
 def show(
     key: Annotated[str, typer.Argument(metavar="KEY")], database_url: DatabaseUrl = None
 ) -> None:
-    """Show one organisation as JSON."""
+    """Show one organisation as JSON; if it has topics, since when (UTC) what it sends to Kafka is read."""
     with local.store(database_url) as store:
         party = store.party(key)
+        began = store.intake_began(key)
     if party is None:
         raise output.Trouble("no organisation has that key.", "See 'carepath org list'.")
-    output.json(_PARTY.dump_python(party, mode="json", exclude_defaults=True))
+    shown = _PARTY.dump_python(party, mode="json", exclude_defaults=True)
+    output.json(shown | ({"active_from": began} if began else {}))
 
 
 def _read(file: Path) -> list[Party]:

@@ -79,6 +79,7 @@ def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark() -> None:
         ("key,name,colour\n", ["line 1, column colour: no such column"]),
         ("key,name\nnord,\n", ["line 2, column name: is empty"]),
         ("key,name\nNord!,Nord\n", ["line 2, column key: must be lower-case"]),
+        ("key,name\nparked,Nord\n", ["line 2, column key: must be lower-case"]),
         (
             "key,name\n,Nord\n",
             ["line 2, column key: is empty, and there is no organisation number"],
