@@ -1,7 +1,7 @@
 """The ASGI application: every address, and which interaction answers there."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -16,6 +16,7 @@ from carepath.api.health import livez, metrics, readyz
 from carepath.api.history import history
 from carepath.api.metadata import metadata
 from carepath.api.open_mode import OpenModeGuard
+from carepath.api.openapi import openapi
 from carepath.api.parameters import PARAMETERS
 from carepath.api.process_message import process_message
 from carepath.api.read import read
@@ -60,6 +61,7 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/livez", livez),
     Route("/readyz", readyz),
     Route("/metrics", metrics),
+    Route("/openapi.json", openapi),
 )
 
 
@@ -68,8 +70,13 @@ def application(context: Context, pages: Sequence[BaseRoute] = ()) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        publisher = context.publisher
         with context.relay.running():
-            async with context.answers.running(), context.gather.running():
+            async with (
+                publisher.running() if publisher else nullcontext(),
+                context.answers.running(),
+                context.gather.running(),
+            ):
                 yield
 
     near = Middleware(OpenModeGuard, open_network=context.open_network, address=context.address)

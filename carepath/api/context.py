@@ -11,6 +11,7 @@ from starlette.requests import Request
 from carepath.api.metrics import Metrics
 from carepath.delivery.answers import Answers
 from carepath.delivery.gather import Gather
+from carepath.delivery.kafka import Publisher
 from carepath.delivery.relay import Relay
 from carepath.service.directory import Parties
 from carepath.store.database import Database
@@ -22,7 +23,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The running broker. ``address`` is where it is reached, without a slash at its end."""
+    """The running broker. ``address`` is where it is reached, without a slash at its end.
+
+    ``publisher`` is for Kafka, if there is one.
+    """
 
     database: Database
     gather: Gather
@@ -33,6 +37,7 @@ class Context:
     version: str
     open_network: bool = False
     max_bytes: int
+    publisher: Publisher | None = None
     metrics: Metrics = field(default_factory=Metrics)
 
     @property

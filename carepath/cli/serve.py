@@ -7,7 +7,7 @@ import typer
 import uvicorn
 
 from carepath.cli import local, output
-from carepath.cli.options import DatabaseUrl, settings
+from carepath.cli.options import DatabaseUrl, Kafka, settings
 from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.wiring import server, store
 
@@ -21,8 +21,11 @@ def serve(
         typer.Option(help="The port to listen on.", show_default="8000", min=0, max=65535),
     ] = None,
     database_url: DatabaseUrl = None,
+    kafka: Kafka = None,
 ) -> None:
     """Run the broker until Ctrl-C. The database is made or brought up to date first.
+
+    With Kafka, updates are published there too, to the organisations that have topics ('carepath topics').
 
     For example:
 
@@ -30,7 +33,7 @@ def serve(
 
       carepath serve --port 9000 --database-url postgresql://carepath@db/carepath
     """
-    chosen = settings(host=host, port=port, database_url=database_url)
+    chosen = settings(host=host, port=port, database_url=database_url, kafka=kafka)
     refuse_exposure(chosen)
     with local.mendable():
         store.migrate(chosen)

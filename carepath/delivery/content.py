@@ -7,36 +7,44 @@ from typing import Final
 
 import orjson
 
-from carepath.store.feed import Item
+from carepath.store.feed import PARKED, Item
 from fhir_mappings import inbound, outbound
 from fhir_mappings.options import Options
 from pathways.messages import Message
+from schemas.envelopes import EXPIRED, FHIR_JSON, WITHHELD, event_type
 
-FHIR_JSON: Final = "application/fhir+json"
-WITHHELD: Final = "withheld"
+_JSON: Final = "application/json"
 
 
 def event_code(item: Item) -> str:
     """What the receiver may know of what it is."""
-    return WITHHELD if item.withheld else item.kind
+    if item.withheld:
+        return WITHHELD
+    return EXPIRED if item.expired else item.kind
 
 
 def cloud_event(item: Item, base_url: str) -> bytes:
-    """The CloudEvent in JSON; ``data`` is the message Bundle, and absent when it is withheld."""
-    envelope = orjson.dumps(
-        {
-            "specversion": "1.0",
-            "id": item.id,
-            "source": base_url,
-            "type": f"example.carepath.{event_code(item)}.v1",
-            "time": item.created,
-            "sequence": str(item.number),
-            "datacontenttype": FHIR_JSON,
-        },
-        option=orjson.OPT_UTC_Z,
-    )
+    """The CloudEvent in JSON; ``data`` is the message Bundle, and absent when there is none to see."""
+    envelope = orjson.dumps({**attributes(item, base_url), "datacontenttype": media_type(item)})
     data = bundle(item, base_url)
     return envelope if data is None else envelope[:-1] + b',"data":' + data + b"}"
+
+
+def media_type(item: Item) -> str:
+    """A FHIR message; but what is told of parked messages is for the operator alone, and none."""
+    return _JSON if item.kind == PARKED else FHIR_JSON
+
+
+def attributes(item: Item, base_url: str) -> dict[str, str]:
+    """The CloudEvent's attributes, whatever it is carried by."""
+    return {
+        "specversion": "1.0",
+        "id": item.id,
+        "source": base_url,
+        "type": event_type(event_code(item)),
+        "time": item.created.isoformat().replace("+00:00", "Z"),
+        "sequence": str(item.number),
+    }
 
 
 def bundle(item: Item, base_url: str) -> bytes | None:

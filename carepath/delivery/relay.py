@@ -19,6 +19,8 @@ from carepath.store.times import micros
 log = structlog.get_logger()
 
 LONGEST_PAUSE = 30.0
+ANY = ""
+"""In the place of a receiver: all of them."""
 
 
 class Relay:
@@ -64,7 +66,10 @@ class Relay:
             return {}
         with self._database.write() as conn:
             feed.delivered(conn, handed, micros(datetime.now(UTC)))
-            return feed.number(conn)
+            grown = feed.number(conn)
+        if handed:
+            self.wake()  # another relay may have left a feed alone because we had it locked
+        return grown
 
     def _run(self) -> None:
         pause = self._poll
@@ -94,7 +99,10 @@ class Streams:
 
     @contextmanager
     def listening(self, receiver: str) -> Iterator[asyncio.Event]:
-        """An event that is set when the feed has grown. Clear it before reading the feed, not after."""
+        """An event that is set when the feed has grown. Clear it before reading the feed, not after.
+
+        ``ANY`` is whatever feed.
+        """
         news = asyncio.Event()
         listener = (asyncio.get_running_loop(), news)
         with self._lock:
@@ -108,7 +116,8 @@ class Streams:
     def tell(self, receivers: Iterable[str]) -> None:
         """These feeds have grown. Any thread may call this."""
         with self._lock:
-            told = [listener for key in receivers for listener in self._waiting.get(key, ())]
+            whose = (*receivers, ANY)
+            told = [listener for key in whose for listener in self._waiting.get(key, ())]
         for loop, news in told:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(news.set)

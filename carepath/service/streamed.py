@@ -12,6 +12,7 @@ from carepath.service import answers
 from carepath.service.answers import Answer, Submission
 from carepath.service.intake import parked_id
 from carepath.store.arrivals import Arrival
+from carepath.store.feed import PARKED
 from carepath.store.positions import Origin
 from carepath.store.unit import Unit
 from fhir_mappings.receipt import rejection
@@ -20,8 +21,6 @@ from pathways.messages import stable_id
 from pathways.parties import Directory, Party, PartyRef
 from pathways.refusals import Reason, Refusal
 
-PARKED: Final = "parked"
-"""The receiver of notices about what was parked, and their kind. They say nothing of what is in a message."""
 FAULT: Final = "fault"
 """Why something was parked that we failed at."""
 
@@ -82,6 +81,7 @@ class Streamed:
         self._notice(submission, id_, reason)
 
     def _notice(self, submission: Submission, id_: str, reason: str) -> None:
+        """For the operator: where it stood and why, nothing of what is in it."""
         origin = _origin(submission)
         told = {
             "id": id_,

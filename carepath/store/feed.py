@@ -5,16 +5,21 @@ it works on and leaves those another relay has locked, so several relays share t
 one writer. It needs READ COMMITTED on PostgreSQL: after the lock, it must see what the last holder wrote.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     RowMapping,
+    Select,
     Subquery,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -24,7 +29,7 @@ from sqlalchemy import (
 )
 
 from carepath.store.resources import granted
-from carepath.store.tables import deliveries, events, feeds, grants, inbox, meta, outbox
+from carepath.store.tables import deliveries, events, feeds, grants, inbox, meta, outbox, streams
 from carepath.store.times import instant
 from carepath.store.upserts import insert_new, replace_rows
 from pathways.messages import stable_id
@@ -36,7 +41,10 @@ OPERATOR = "*"
 RESTORED = "restored"
 """The kind of the notice that a feed was begun anew."""
 
-UNCONDITIONAL = ("acknowledgement", "misaddressed", "parked", RESTORED)
+PARKED = "parked"
+"""The receiver of notices about what was parked, and their kind."""
+
+UNCONDITIONAL = ("acknowledgement", "misaddressed", PARKED, RESTORED)
 """What the broker tells a party that holds no grant: it says nothing of the patient."""
 
 
@@ -45,6 +53,7 @@ class Item:
     """One place in a feed. ``body`` is the broker's own message, ``source`` the sender's bytes.
 
     ``withheld``: the receiver may no longer see it; then nothing of the patient or the message is there.
+    ``expired``: what it said is no longer kept.
     """
 
     number: int
@@ -53,6 +62,7 @@ class Item:
     created: datetime
     received: datetime | None
     withheld: bool
+    expired: bool = False
     patient: str | None
     format: str | None
     media_type: str | None
@@ -94,7 +104,57 @@ def after(
     No more than ``limit`` items, and none after those that have ``size`` bytes together.
     """
     page = _page(receiver, since, limit)
-    wanted = (
+    wanted = _items(page, _withheld(receiver, now)).where(page.c.before < size)
+    return [_item(row) for row in conn.execute(wanted).mappings()]
+
+
+def unpublished(
+    conn: Connection, parties: Collection[str], now: int, *, limit: int, size: int, total: int
+) -> dict[str, list[Item]]:
+    """What follows the cursors of these streams, as ``after`` gives it, but of many feeds at once.
+
+    Of each feed no more than ``limit`` items, and none after ``size`` bytes; of all together none after ``total``
+    bytes. A feed that has more may still have no item here: when ``total`` was reached before it, or where its
+    numbers jump (``begin_anew``).
+    """
+    told = {"parties": parties, "now": now, "limit": limit, "size": size, "total": total}
+    found: dict[str, list[Item]] = {}
+    for row in conn.execute(_unpublished(), told).mappings():
+        found.setdefault(row["receiver"], []).append(_item(row))
+    return found
+
+
+@cache
+def _unpublished() -> Select[Any]:
+    """Built once: it is asked for after every commit."""
+    place = outbox.c.number - streams.c.published
+    bytes_ = _BYTES.label("bytes")
+    first = (
+        select(outbox.c.id, outbox.c.receiver, place.label("place"), bytes_)
+        .join(streams, streams.c.party == outbox.c.receiver)
+        .outerjoin(inbox, inbox.c.id == outbox.c.event)
+        .where(outbox.c.number > streams.c.published)
+        .where(outbox.c.number <= streams.c.published + bindparam("limit"))
+        .where(streams.c.party.in_(bindparam("parties", expanding=True)))
+        .subquery()
+    )
+    of_feed = func.sum(first.c.bytes).over(partition_by=first.c.receiver, order_by=first.c.place)
+    of_all = func.sum(first.c.bytes).over(order_by=(first.c.place, first.c.receiver))
+    page = select(
+        first.c.id,
+        (of_feed - first.c.bytes).label("before"),
+        (of_all - first.c.bytes).label("before_all"),
+    ).subquery()
+    return (
+        _items(page, _withheld(outbox.c.receiver, bindparam("now")))
+        .add_columns(outbox.c.receiver)
+        .where(page.c.before < bindparam("size"), page.c.before_all < bindparam("total"))
+    )
+
+
+def _items(page: Subquery, withheld: ColumnElement[bool]) -> Select[Any]:
+    """What an ``Item`` is made of."""
+    return (
         select(
             outbox.c.number,
             outbox.c.id,
@@ -102,7 +162,7 @@ def after(
             outbox.c.created,
             outbox.c.patient,
             outbox.c.body,
-            _withheld(receiver, now).label("withheld"),
+            withheld.label("withheld"),
             inbox.c.received,
             inbox.c.format,
             inbox.c.media_type,
@@ -110,17 +170,17 @@ def after(
         )
         .join(page, page.c.id == outbox.c.id)
         .outerjoin(inbox, inbox.c.id == outbox.c.event)
-        .where(page.c.before < size)
         .order_by(outbox.c.number)
     )
-    return [_item(row) for row in conn.execute(wanted).mappings()]
+
+
+_BYTES = func.coalesce(func.length(outbox.c.body), func.length(inbox.c.source), 0)
 
 
 def _page(receiver: str, since: int, limit: int) -> Subquery:
     """The next rows of a feed, each with how many bytes come before it."""
-    bytes_ = func.coalesce(func.length(outbox.c.body), func.length(inbox.c.source), 0)
     first = (
-        select(outbox.c.id, outbox.c.number, bytes_.label("bytes"))
+        select(outbox.c.id, outbox.c.number, _BYTES.label("bytes"))
         .outerjoin(inbox, inbox.c.id == outbox.c.event)
         .where(outbox.c.receiver == receiver, outbox.c.number > since)
         .order_by(outbox.c.number)
@@ -133,14 +193,23 @@ def _page(receiver: str, since: int, limit: int) -> Subquery:
 
 def delivered(conn: Connection, upto: Mapping[str, int], now: int) -> None:
     """Note that receivers were handed everything up to a number at ``now``."""
-    for receiver, newest in sorted(upto.items()):
-        raised = (
-            update(feeds)
-            .where(feeds.c.receiver == receiver, feeds.c.delivered < newest)
-            .values(delivered=newest, delivered_at=now)
-        )
-        if conn.execute(raised).rowcount:
-            insert_new(conn, deliveries, [{"receiver": receiver, "number": newest, "at": now}])
+    known = select(feeds.c.receiver, feeds.c.delivered).where(feeds.c.receiver.in_([*upto]))
+    before = dict(conn.execute(known).all()) if upto else {}
+    raised = [
+        {"receiver": receiver, "number": upto[receiver], "at": now}
+        for receiver in sorted(before)
+        if before[receiver] < upto[receiver]
+    ]
+    if raised:
+        conn.execute(_RAISE, [{f"_{name}": value for name, value in row.items()} for row in raised])
+        insert_new(conn, deliveries, raised)
+
+
+_RAISE = (
+    update(feeds)
+    .where(feeds.c.receiver == bindparam("_receiver"), feeds.c.delivered < bindparam("_number"))
+    .values(delivered=bindparam("_number"), delivered_at=bindparam("_at"))
+)
 
 
 def waiting(conn: Connection) -> bool:
@@ -244,8 +313,10 @@ def _places(receivers: list[str], limit: int) -> Subquery:
     )
 
 
-def _withheld(receiver: str, now: int) -> ColumnElement[bool]:
-    if receiver == OPERATOR:
+def _withheld(
+    receiver: str | ColumnElement[str], now: int | BindParameter[int]
+) -> ColumnElement[bool]:
+    if isinstance(receiver, str) and receiver == OPERATOR:
         return outbox.c.withheld
     held = granted(receiver, now)
     of_event = exists().where(held, grants.c.event == outbox.c.event)
@@ -257,7 +328,7 @@ def _withheld(receiver: str, now: int) -> ColumnElement[bool]:
 
 def _item(row: RowMapping) -> Item:
     seen = not row["withheld"]
-    received = row["received"]
+    received, body, source = row["received"], _content(row["body"]), _content(row["source"])
     return Item(
         number=row["number"],
         id=row["id"],
@@ -265,13 +336,15 @@ def _item(row: RowMapping) -> Item:
         created=instant(row["created"]),
         received=None if received is None else instant(received),
         withheld=not seen,
+        expired=seen and row["kind"] != RESTORED and body is None and source is None,
         patient=row["patient"] if seen else None,
         format=row["format"],
         media_type=row["media_type"],
-        body=_content(row["body"]) if seen else None,
-        source=_content(row["source"]) if seen else None,
+        body=body if seen else None,
+        source=source if seen else None,
     )
 
 
 def _content(found: bytes | None) -> bytes | None:
-    return None if found is None else bytes(found)
+    """Content that has gone is empty: a row without any is another message's place."""
+    return bytes(found) if found else None

@@ -6,7 +6,7 @@ Times are microseconds.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy import Connection, bindparam, exists, or_, select
 
 from carepath.store.blind import Keys
 from carepath.store.codec import record
@@ -95,3 +95,13 @@ def source(conn: Connection, event: str, viewer: Viewer) -> Source | None:
         wanted = wanted.where(or_(inbox.c.sender == viewer.reader, entitled))
     row = conn.execute(wanted).first()
     return None if row is None else Source(row.media_type, bytes(row.source))
+
+
+def pseudonym_versions(conn: Connection, keys: Iterable[str]) -> dict[str, int]:
+    """Which version of the pseudonym each of these patients has outside."""
+    return dict(conn.execute(_PSEUDONYM_VERSIONS, {"keys": [*keys]}).all())
+
+
+_PSEUDONYM_VERSIONS = select(patients.c.key, patients.c.pseudonym_version).where(
+    patients.c.key.in_(bindparam("keys", expanding=True))
+)

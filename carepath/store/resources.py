@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     RowMapping,
@@ -65,7 +66,7 @@ def stored(row: RowMapping) -> Stored:
     return Stored(row["type"], row["id"], row["version"], updated, deleted, bytes(row["body"]))
 
 
-def granted(reader: str, now: int) -> ColumnElement[bool]:
+def granted(reader: str | ColumnElement[str], now: int | BindParameter[int]) -> ColumnElement[bool]:
     """A grant that ``reader`` holds at ``now``."""
     lasting = or_(grants.c.until.is_(None), grants.c.until > now)
     return and_(grants.c.reader == reader, grants.c.since <= now, lasting)

@@ -13,6 +13,7 @@ from carepath.service.directory import Parties
 from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.ui.data import data
 from carepath.ui.routes import routes
+from carepath.wiring.deliveries import publisher
 from carepath.wiring.logs import configure_logs
 from carepath.wiring.store import open_as_set, service_on
 from fhir_mappings.reading import MAX_BYTES
@@ -24,6 +25,7 @@ def application(settings: Settings) -> Starlette:
     opened = open_as_set(settings)
     relay = Relay(opened)
     service = service_on(settings, opened)
+    service.place_due()
     context = Context(
         database=opened,
         gather=Gather(service.handle, relay.wake, window=settings.gather_ms / 1000),
@@ -34,5 +36,6 @@ def application(settings: Settings) -> Starlette:
         version=version("carepath"),
         open_network=settings.open_network == NETWORK_CONSENT,
         max_bytes=MAX_BYTES,
+        publisher=publisher(settings, opened, relay),
     )
     return server(context, routes(data(opened, relay)))
