@@ -1,0 +1,241 @@
+"""GET /openapi.json: every address of the API as an OpenAPI 3.1 document, made from the routes.
+
+https://spec.openapis.org/oas/v3.1.1.html
+
+What an interaction takes and answers is in ``operations``. FHIR resources are named here, not described: FHIR does.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from carepath.api import examples
+from carepath.api.context import context_of
+from carepath.api.errors import FHIR_JSON
+from carepath.api.operations import (
+    ANY,
+    COMMON,
+    FORM,
+    JSON,
+    NOT_CONTROL,
+    OPERATIONS,
+    TIME,
+    Interaction,
+    Operation,
+)
+from carepath.api.parameters import PARAMETERS
+from carepath.store.search import PREFIXES
+from fhir_mappings.capability import statement
+
+MEDIA_TYPE: Final = "application/vnd.oai.openapi+json;version=3.1"
+_TYPES: Final = (
+    *PARAMETERS,
+    "Binary",
+    "Bundle",
+    "CapabilityStatement",
+    "OperationOutcome",
+    "Parameters",
+)
+_ALWAYS: Final = (403, 500)
+_DATE: Final = rf"({'|'.join(sorted(PREFIXES))})?{TIME}"
+_TOKEN: Final = r"([^|\u0000-\u001f]|\|[^|,\u0000-\u001f])*"  # noqa: S105 -- a FHIR token
+_ID: Final = r"[A-Za-z0-9.-]{1,64}"
+_PATIENT: Final = rf"(Patient/)?{_ID}"
+_SEARCH_TYPES: Final[Mapping[str, JSON]] = {
+    "token": {
+        "description": "code, system|code or |code; with commas between, any of them.",
+        "pattern": f"^{_TOKEN}$",
+    },
+    "date": {
+        "description": "A day, month, year, or time with its zone; a prefix such as ge before it, commas between.",
+        "pattern": f"^({_DATE}(,{_DATE})*)?$",
+    },
+    "reference": {
+        "description": "Patient/id or id; with commas between, any of them.",
+        "pattern": f"^({_PATIENT}(,{_PATIENT})*)?$",
+    },
+    "string": {"description": "How it begins, in any case.", "pattern": NOT_CONTROL},
+}
+
+
+async def openapi(request: Request) -> Response:
+    """200 with the document of this server's version."""
+    told = document(request.app.routes, context_of(request).version)
+    return Response(orjson.dumps(told), media_type=MEDIA_TYPE)
+
+
+_OWN: Final[Mapping[Interaction, Operation]] = {
+    openapi: Operation(
+        id="openapi",
+        summary="This document.",
+        media=(MEDIA_TYPE,),
+        answers={200: "An OpenAPI 3.1 document."},
+    )
+}
+DESCRIBED: Final[Mapping[Interaction, Operation]] = {**OPERATIONS, **_OWN}
+"""Every interaction that the document is to tell of; pages are not among them."""
+
+
+def document(routes: Iterable[BaseRoute], version: str) -> JSON:
+    """The document. ``version`` is that of Carepath."""
+    paths: dict[str, JSON] = {}
+    for route in routes:
+        if isinstance(route, Route) and route.endpoint in DESCRIBED:
+            for path, described in _addresses(route, DESCRIBED[route.endpoint]):
+                paths.setdefault(path, {}).update(described)
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Carepath",
+            "version": version,
+            "summary": "One timeline per patient across all levels of care.",
+            "description": "FHIR R4 over HTTP. What the resources hold is in docs/profile.md, what may change in"
+            " docs/contracts.md. All people in examples are made up.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "Where this document is."}],
+        "paths": paths,
+        "components": {
+            "parameters": dict(COMMON),
+            "responses": {str(status): _refusal(status) for status in _refusals()},
+            "schemas": {type_: _resource(type_) for type_ in _TYPES},
+        },
+    }
+
+
+# --- addresses
+
+
+def _addresses(route: Route, operation: Operation) -> Iterator[tuple[str, JSON]]:
+    """A path and its operation by method; where the type stands in the address, one for each type."""
+    (method,) = (route.methods or set()) - {"HEAD"}
+    of_type = "type" in route.param_convertors
+    for type_ in PARAMETERS if of_type else ("",):
+        path = route.path_format.replace("{type}", type_)
+        yield path, {method.lower(): _operation(route, operation, type_)}
+
+
+def _operation(route: Route, operation: Operation, type_: str) -> JSON:
+    told: JSON = {
+        "operationId": operation.id.format(type=type_),
+        "summary": operation.summary,
+        "parameters": [*_in_path(route), *_asked(operation, type_)],
+        "responses": _responses(operation, type_),
+    }
+    if operation.takes:
+        told["requestBody"] = {
+            "required": FORM not in operation.takes,
+            "content": {media: _request(media, type_) for media in operation.takes},
+        }
+    return told
+
+
+def _in_path(route: Route) -> Iterator[JSON]:
+    for name, convertor in route.param_convertors.items():
+        if name != "type":
+            schema = {"type": "string", "pattern": f"^({convertor.regex})$"}
+            yield {"in": "path", "name": name, "required": True, "schema": schema}
+
+
+def _asked(operation: Operation, type_: str) -> Iterator[JSON]:
+    for name in operation.parameters:
+        yield {"$ref": f"#/components/parameters/{name}"}
+    if operation.searches and FORM not in operation.takes:
+        for name, schema in _searched(type_).items():
+            yield {"in": "query", "name": name, "schema": schema}
+
+
+# --- bodies
+
+
+def _request(media: str, type_: str) -> JSON:
+    if media == FORM:
+        return {"schema": {"type": "object", "properties": _searched(type_)}}
+    return {"schema": _ref("Bundle"), "example": examples.message()}
+
+
+def _responses(operation: Operation, type_: str) -> JSON:
+    given: JSON = {str(status): _answer(operation, status, type_) for status in operation.answers}
+    refused = {
+        str(status): {"$ref": f"#/components/responses/{status}"}
+        for status in (*operation.refuses, *_ALWAYS)
+    }
+    return given | refused
+
+
+def _answer(operation: Operation, status: int, type_: str) -> JSON:
+    told: JSON = {"description": operation.answers[status]}
+    if status == HTTPStatus.ACCEPTED:
+        told["content"] = {FHIR_JSON: {"schema": _ref("OperationOutcome")}}
+    elif status == HTTPStatus.OK:
+        types = [one.format(type=type_) for one in operation.gives]
+        told["content"] = {media: _body(media, types) for media in operation.media}
+        if operation.takes and FORM not in operation.takes:
+            told["content"][FHIR_JSON]["example"] = examples.taken_in()
+    return told
+
+
+def _body(media: str, types: Sequence[str]) -> JSON:
+    if media == ANY:
+        return {}
+    if media == MEDIA_TYPE:
+        return {"schema": {"type": "object", "required": ["openapi", "info", "paths"]}}
+    if media != FHIR_JSON:
+        return {"schema": {"type": "string"}}
+    one_of = [_ref(type_) for type_ in types]
+    return {"schema": one_of[0] if len(one_of) == 1 else {"oneOf": one_of}}
+
+
+def _refusal(status: int) -> JSON:
+    content = {FHIR_JSON: {"schema": _ref("OperationOutcome"), "example": examples.refused()}}
+    return {
+        "description": f"{HTTPStatus(status).phrase}: the OperationOutcome says why.",
+        "content": content,
+    }
+
+
+def _refusals() -> list[int]:
+    every = {status for operation in DESCRIBED.values() for status in operation.refuses}
+    return sorted(every | {*_ALWAYS})
+
+
+# --- schemas
+
+
+def _ref(type_: str) -> JSON:
+    return {"$ref": f"#/components/schemas/{type_}"}
+
+
+def _resource(type_: str) -> JSON:
+    return {
+        "type": "object",
+        "required": ["resourceType"],
+        "properties": {"resourceType": {"const": type_}},
+        "externalDocs": {"url": f"https://hl7.org/fhir/R4/{type_.lower()}.html"},
+    }
+
+
+def _searched(type_: str) -> JSON:
+    """The search parameters of a type, their schemas by the types that the CapabilityStatement tells."""
+    return {
+        name: {"type": "string", **_SEARCH_TYPES[_search_types()[type_][re.sub(":.*", "", name)]]}
+        for name in PARAMETERS[type_]
+    }
+
+
+@cache
+def _search_types() -> Mapping[str, Mapping[str, str]]:
+    told = statement(base_url=examples.BASE_URL, version="", date=datetime.now(UTC))
+    return {
+        resource["type"]: {one["name"]: one["type"] for one in resource["searchParam"]}
+        for resource in told["rest"][0]["resource"]
+        if "searchParam" in resource
+    }

@@ -1,0 +1,67 @@
+"""The JavaScript programs under ``node/``, with what they need installed once per change of it."""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.servers import requirement
+
+_HERE = Path(__file__).parent / "node"
+_CACHE = Path(__file__).parents[2] / ".cache" / "node"
+_HINT = "Install Node.js 18 and npm (Debian: apt install nodejs npm), and let npm reach a registry once."
+
+
+def asyncapi(document: Path) -> dict[str, Any]:
+    """What AsyncAPI's own parser says of it: ``version``, the ids of ``operations``, and what is ``wrong``."""
+    done = _run(_installed(), "node", "asyncapi.mjs", str(document))
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen
+
+
+def _installed() -> Path:
+    """A copy of ``node/`` with its ``node_modules``, made if the sources have changed."""
+    requirement("Node.js", shutil.which("node") and shutil.which("npm"), _HINT)
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in sorted(_HERE.iterdir())))
+    place = _CACHE / digest.hexdigest()[:16]
+    with _alone():
+        if not place.exists():
+            _install(place)
+    return place
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One installer at a time, among the workers of all runs."""
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    with (_CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _install(place: Path) -> None:
+    for earlier in _CACHE.iterdir():
+        if earlier.is_dir():
+            shutil.rmtree(earlier)
+    making = shutil.copytree(_HERE, place.with_suffix(".making"))
+    done = _run(making, "npm", "ci", "--prefer-offline", "--loglevel=error")
+    unreachable = any(
+        code in done.stderr for code in ("ENOTFOUND", "ETIMEDOUT", "ECONN", "EAI_AGAIN")
+    )
+    requirement("What the JavaScript programs need", not unreachable, _HINT)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    making.rename(place)
+
+
+def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=240, check=False
+    )
