@@ -68,7 +68,7 @@ class Service:
     database: Database
     options: ServiceOptions = field(default_factory=ServiceOptions)
     _parties: Parties = field(init=False)
-    _waiting: list[str] = field(init=False, default_factory=list)
+    _some_due: bool = field(init=False, default=True)  # another process may have left some
 
     def __post_init__(self) -> None:
         self._parties = Parties(self.database, self.options.open_mode)
@@ -90,14 +90,22 @@ class Service:
         reached("after_parse")
         self._parties.enter([r for _, r in readings if isinstance(r, Message)], now)
         answered = self._commit(readings, now, give_up) if readings else []
-        self._retry_waiting()
+        self.place_due()
         return answered
 
-    def _retry_waiting(self) -> None:
-        """What waited for a matter nobody knew is tried again as soon as the matter is there."""
-        waiting, self._waiting = self._waiting, []
-        for id_ in waiting:
-            self.retry(id_)
+    def place_due(self) -> None:
+        """What waited for a matter nobody knew is tried again as soon as the matter is there.
+
+        What is due is in the database: should we end before it is placed, the next process places it.
+        """
+        if not self._some_due:
+            return
+        self._some_due = False
+        with self.database.read() as connection:
+            due = parked.due(connection)
+        for id_ in due:
+            answer = self.retry(id_)
+            self._some_due |= answer is not None and answer.status >= 500
 
     def retry(self, id_: str) -> Answer | None:
         """Take a parked message in once more; ``None`` when no open one has the id."""
@@ -106,9 +114,11 @@ class Service:
         if found is None or source is None or found.state is not parked.State.OPEN:
             return None
         (answer,) = self.handle([Submission(source, found.media_type, found.sender, again=True)])
-        if state := _settled(found, answer):
-            with self.database.write() as connection:
+        with self.database.write() as connection:
+            if state := _settled(found, answer):
                 parked.close(connection, id_, state)
+            elif answer.status < 500:
+                parked.wait_on(connection, id_)
         return answer
 
     def _read(self, submission: Submission, now: datetime) -> Reading:
@@ -185,9 +195,9 @@ class Service:
             given = self._answers(unit, batch)
             unit.flush()
             positions.advance(connection, [s.origin for s, _ in readings if s.origin])
-            waiting = parked.waiting(connection, unit.new_matters)
+            awakened = parked.awaken(connection, unit.new_matters)
             reached("before_commit")
-        self._waiting += waiting
+        self._some_due |= awakened
         return given
 
     def _answers(

@@ -34,7 +34,7 @@ class Parked:
     note: str | None
 
 
-_COLUMNS = tuple(column for column in parked.c if column.name != "source")
+_COLUMNS = tuple(column for column in parked.c if column.name not in {"source", "due"})
 
 
 def listed(conn: Connection, state: State | None = State.OPEN) -> list[Parked]:
@@ -57,22 +57,37 @@ def source(conn: Connection, id_: str) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-def waiting(conn: Connection, patients: Collection[str]) -> list[str]:
-    """The open ones of these patients that wait for a matter to be known, oldest first."""
+def awaken(conn: Connection, patients: Collection[str]) -> bool:
+    """The open ones of these patients that wait for a matter are due now; whether there were any.
+
+    To be called in the transaction that makes the matter known, so that none is forgotten.
+    """
     if not patients:
-        return []
-    wanted = select(parked.c.id).where(
-        parked.c.patient.in_(patients),
-        parked.c.state == State.OPEN,
-        parked.c.reason == "unknown-matter",
+        return False
+    waiting = (
+        parked.c.patient.in_(patients)
+        & (parked.c.state == State.OPEN)
+        & (parked.c.reason == "unknown-matter")
     )
-    return list(conn.execute(wanted.order_by(parked.c.received)).scalars())
+    return conn.execute(update(parked).where(waiting).values(due=True)).rowcount > 0
+
+
+def due(conn: Connection) -> list[str]:
+    """Those to be tried again, oldest first."""
+    return list(
+        conn.execute(select(parked.c.id).where(parked.c.due).order_by(parked.c.received)).scalars()
+    )
+
+
+def wait_on(conn: Connection, id_: str) -> None:
+    """It was tried again, and waits as before."""
+    conn.execute(update(parked).where(parked.c.id == id_).values(due=False))
 
 
 def close(conn: Connection, id_: str, state: State, note: str | None = None) -> bool:
     """Mark an open one as placed or dropped; false when it was not open."""
     wanted = update(parked).where(parked.c.id == id_, parked.c.state == State.OPEN)
-    return conn.execute(wanted.values(state=state, note=note)).rowcount == 1
+    return conn.execute(wanted.values(state=state, note=note, due=False)).rowcount == 1
 
 
 def _parked(row: dict[str, object]) -> Parked:

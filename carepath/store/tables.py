@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -105,6 +106,13 @@ parked = Table(
     Column("media_type", Text, nullable=False),
     Column("source", LargeBinary, nullable=False),
     Column("note", Text),  # why it was dropped
+    Column("due", Boolean, nullable=False, server_default=false()),  # what it waited for is there
+)
+Index(
+    "ix_parked_due",
+    parked.c.received,
+    sqlite_where=parked.c.due,
+    postgresql_where=parked.c.due,
 )
 
 events = Table(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
+from typing_extensions import override
 
 from carepath.service import Answer, Service, Submission, Verdict
 from carepath.store import database, parked, positions, tables
@@ -17,7 +18,7 @@ from carepath.store.database import Database, DatabaseError, out_of_reach
 from carepath.store.positions import Origin, Position
 from carepath.store.streams import activated, enter, listed
 from pathways.events import EventCode, ReferralFacts, StayFacts
-from pathways.messages import Destination, Message
+from pathways.messages import Destination, Key, KeyRank, Message
 from pathways.moments import Moment
 from tests.contract import matters
 from tests.contract.door import NOW, REFERRAL, STAY, STAY_KEYS, Door, closed_door, ref
@@ -200,6 +201,37 @@ def test_what_waits_for_its_matter_is_answered_when_it_is_placed(broker: Door) -
     assert receipts(broker) == []
     (notice,) = broker.feed("parked")
     assert orjson.loads(notice.body or b"")["reason"] == "unknown-matter"
+
+
+class Dying(Service):
+    """Ends after the commit, before what it woke is placed."""
+
+    @override
+    def place_due(self) -> None:
+        """It is no more."""
+
+
+def test_what_waits_is_placed_by_the_next_process(broker: Door) -> None:
+    """That its matter is known now is written with the matter; the sender hears of it in the end."""
+    accepted: dict[str, Any] = {
+        "code": EventCode.REFERRAL_ACCEPTED,
+        "facts": ReferralFacts(identifiers=REFERRAL),
+    }
+    referred: dict[str, Any] = {
+        "code": EventCode.REFERRAL,
+        "facts": ReferralFacts(identifiers=REFERRAL),
+    }
+    keys = (Key(KeyRank.REFERRAL, f"{REFERRAL[0].system}|{REFERRAL[0].value}"),)
+    to_gp: dict[str, Any] = {"destinations": (Destination(ref("gp")),), "keys": keys}
+    dying = Dying(broker.service.database, broker.service.options)
+    answer = admission(2, "gp", destinations=(), keys=keys, **accepted)
+    dying.receive([replace(record(answer, 0), organisation="gp")])
+    dying.receive([record(admission(1, **to_gp, **referred), 1)])
+    assert [reason for reason, _ in aside(broker)] == ["unknown-matter"]
+    broker.service.place_due()
+    assert aside(broker) == []
+    assert receipts(broker, "gp") == [(matters.message_id(2), "ok")]
+    assert broker.kinds("ward") == ["acknowledgement", "referral-accepted"]
 
 
 def test_a_fault_of_ours_holds_nobody_up(broker: Door) -> None:

@@ -1,4 +1,4 @@
-"""How far each partition has been taken in, how far each organisation has been told, whose pseudonym has which key."""
+"""Streams: how far each is taken in and handed out, each patient's pseudonym; and what parked may now be placed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,10 +33,18 @@ def upgrade() -> None:
     )
     version = sa.Column("pseudonym_version", sa.Integer(), nullable=False, server_default="1")
     op.add_column("patients", version)
+    due: sa.Column[bool] = sa.Column("due", sa.Boolean(), nullable=False, server_default=sa.false())
+    op.add_column("parked", due)
+    where = sa.text("due")
+    op.create_index(
+        "ix_parked_due", "parked", ["received"], sqlite_where=where, postgresql_where=where
+    )
 
 
 def downgrade() -> None:
     """As before; positions and deliveries by Kafka begin again, which receivers see as repeats."""
+    op.drop_index("ix_parked_due", "parked")
+    op.drop_column("parked", "due")
     op.drop_column("patients", "pseudonym_version")
     op.drop_table("streams")
     op.drop_table("positions")
