@@ -9,12 +9,14 @@ from typing import Final
 from rich.console import Console
 from rich.markdown import Markdown
 
-from bench import growth, http, pipe, stores, timeline
+from bench import growth, http, kafka, organisations, pipe, stores, timeline
 from bench.figures import Figure, keep, machine, markdown
 
 PARTS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "pipe": pipe.run,
     "http": http.run,
+    "kafka": kafka.run,
+    "organisations": organisations.run,
     "timeline": timeline.run,
     "growth": growth.run,
 }

@@ -13,7 +13,7 @@ import psycopg
 from bench import filling
 from carepath.store.blind import load_keys
 from carepath.store.database import Database, migrate, open_database
-from tests import postgres, servers
+from tests import kafka, postgres, servers
 
 STORES: Final = ("sqlite", "postgresql")
 CACHE: Final = Path(__file__).parents[1] / ".cache" / "bench"
@@ -21,12 +21,13 @@ CACHE: Final = Path(__file__).parents[1] / ".cache" / "bench"
 
 @contextmanager
 def machine_room() -> Iterator[None]:
-    """A folder for this run, and PostgreSQL when somebody asks for it; gone afterwards."""
+    """A folder for this run, PostgreSQL and Kafka when somebody asks for them; gone afterwards."""
     servers.begin_run()
     os.environ["CAREPATH_KEY_FILE"] = str(servers.run_folder() / "bench.key")
     try:
         yield
     finally:
+        kafka.stop()
         postgres.stop()
         servers.end_run()
 

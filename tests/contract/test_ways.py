@@ -1,0 +1,247 @@
+"""The same scenarios over every way in and out: HTTP on SQLite and PostgreSQL, Kafka on PostgreSQL."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from carepath.settings import Settings
+from carepath.store.database import migrate
+from carepath.wiring import topics as wired
+from carepath.wiring.store import open_store
+from fhir_mappings.codes import ORGANISATION_NUMBER
+from pathways.parties import Identifier, Party
+from tests import kafka, postgres, servers
+from tests.contract.ways import Cast, OverHttp, OverKafka, Way, as_bytes, casts
+from tests.integration import stories
+from tests.integration.serving import ROOT, serving
+from tests.integration.stories import Envelope, Matter, Organisation, Resource, message_id
+from tests.integration.talk import resource
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module", params=["http-sqlite", "http-postgresql", "kafka-postgresql"])
+def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
+    """Each way in and out, with an installation of this file's own."""
+    folder, (bus, store) = tmp_path_factory.mktemp("way"), request.param.split("-")
+    with ExitStack() as running:
+        environment = running.enter_context(pytest.MonkeyPatch.context())
+        environment.setenv("CAREPATH_KEY_FILE", str(folder / "installation.key"))
+        url = f"sqlite:///{folder}/carepath.db"
+        if store == "postgresql":
+            server = request.getfixturevalue("postgres_server")
+            url = running.enter_context(postgres.copy(server, postgres.template(server, migrate)))
+        if bus == "kafka":
+            # its own: an installation's workers take whatever organisation's topics there are
+            node = running.enter_context(kafka.broker(folder / "kafka"))
+            environment.setenv("CAREPATH_KAFKA", node.settings().bootstrap[0])
+            yield running.enter_context(over_kafka(url, folder))
+        else:
+            yield OverHttp(running.enter_context(serving(url, folder / "log")).url)
+
+
+@contextmanager
+def over_kafka(url: str, folder: Path) -> Iterator[Way]:
+    """A worker takes in and hands out; the server beside it is there to look things up."""
+    settings = Settings(database_url=url)
+    cast = [*islice(casts(), 20)]
+    parties = [
+        Party(one.number, one.name, identifiers=(Identifier(ORGANISATION_NUMBER, one.number),))
+        for each in cast
+        for one in each
+    ]
+    with open_store(settings) as store:
+        store.enter(parties)
+        wired.apply(settings, store.database, parties, None)
+    assert settings.kafka
+    with (
+        serving(url, folder / "log") as server,
+        working(url, folder / "worker.log"),
+        closing(OverKafka(server.url, settings.kafka, iter(cast))) as way,
+    ):
+        yield way
+
+
+@contextmanager
+def working(url: str, log: Path) -> Iterator[None]:
+    """A ``carepath worker``, until the block ends."""
+    command = [sys.executable, "-m", "carepath", "worker", "--id", "ways", "--database-url", url]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(servers.PATIENCE)
+
+
+@pytest.fixture
+def cast(way: Way) -> Cast:
+    """Organisations that only this test knows."""
+    return way.cast()
+
+
+def of(cast: Cast, *receivers: Organisation, **more: Any) -> Envelope:
+    """From the hospital to its receivers, the nursing service unless others are named."""
+    envelope: Envelope = {"sender": cast.hospital, "receivers": receivers or (cast.nursing,)}
+    return envelope | more  # type: ignore[return-value] # what a test says is an envelope's
+
+
+def timeline(way: Way, patient: Resource) -> list[Resource]:
+    """The entries of the patient's timeline, as the operator sees it."""
+    identifier = patient["identifier"][0]
+    with httpx.Client(base_url=f"{way.url}/fhir", timeout=20, trust_env=False) as client:
+        token = f"{identifier['system']}|{identifier['value']}"
+        found = client.post("/Patient/_search", data={"identifier": token}).json()
+        if not found["total"]:
+            return []
+        key = found["entry"][0]["resource"]["id"]
+        shown = client.get(f"/Patient/{key}/$timeline").json()
+    entries = (entry["resource"] for entry in shown["entry"])
+    return [entry for entry in entries if entry["resourceType"] == "Provenance"]
+
+
+def codes(entries: list[Resource]) -> list[str]:
+    """The event codes of a timeline."""
+    return [entry["activity"]["coding"][0]["code"] for entry in entries]
+
+
+def marks(entry: Resource) -> set[str]:
+    """What an entry of a timeline is marked with."""
+    return {tag["code"] for tag in entry["meta"].get("tag", ())}
+
+
+def test_a_message_comes_through(way: Way, cast: Cast) -> None:
+    """The sender's receipt, the receiver's update with the very message, the patient's timeline."""
+    matter = Matter()
+    message = stories.admission(matter, **of(cast))
+    way.send(cast.hospital, as_bytes(message))
+    assert way.receipts(cast.hospital, 1) == [(message_id(message), "ok")]
+    (update,) = way.updates(cast.nursing, 1)
+    assert (update.sequence, update.event, update.message) == (1, "admission", message)
+    assert codes(timeline(way, matter.patient)) == ["admission"]
+
+
+def test_the_same_again_is_no_news(way: Way, cast: Cast) -> None:
+    """One receipt, one update, one entry, however often it is sent."""
+    matter = Matter()
+    first, then = (
+        stories.admission(matter, **of(cast)),
+        stories.discharge_ready(matter, **of(cast)),
+    )
+    way.send(cast.hospital, *map(as_bytes, (first, first, first, then)))
+    assert {*way.receipts(cast.hospital, 2)} == {(message_id(m), "ok") for m in (first, then)}
+    updates = way.updates(cast.nursing, 2)
+    assert [(u.sequence, u.event) for u in updates] == [(1, "admission"), (2, "discharge-ready")]
+    assert codes(timeline(way, matter.patient)) == ["admission", "discharge-ready"]
+
+
+def test_other_content_under_the_same_id_is_refused(way: Way, cast: Cast) -> None:
+    """The first stands."""
+    matter = Matter()
+    first = stories.admission(matter, **of(cast))
+    other = stories.discharge(matter, **of(cast, message_id=message_id(first)))
+    way.send(cast.hospital, as_bytes(first))
+    way.receipts(cast.hospital, 1)
+    way.send(cast.hospital, as_bytes(other))
+    said = [(message_id(first), code) for code in ("ok", "fatal-error")]
+    assert way.receipts(cast.hospital, 2) == said
+    assert codes(timeline(way, matter.patient)) == ["admission"]
+
+
+def test_late_messages_end_up_where_they_belong(way: Way, cast: Cast) -> None:
+    """Told backwards, the timeline reads forwards."""
+    matter = Matter()
+    hours = [matter.begins + timedelta(hours=hour) for hour in (10, 20)]
+    told = [
+        stories.discharge(matter, **of(cast, happened=hours[1])),
+        stories.discharge_ready(matter, **of(cast, happened=hours[0])),
+        stories.admission(matter, **of(cast)),
+    ]
+    way.send(cast.hospital, *map(as_bytes, told))
+    assert len(way.updates(cast.nursing, 3)) == 3
+    entries = timeline(way, matter.patient)
+    assert codes(entries) == ["admission", "discharge-ready", "discharge"]
+    assert "late" in marks(entries[0])
+
+
+def test_a_cancelled_message_is_struck_out_for_all_who_were_told(way: Way, cast: Cast) -> None:
+    """It stays visible, marked; whoever got it hears of the end of it."""
+    matter = Matter()
+    ready = stories.discharge_ready(matter, **of(cast, cast.nursing, cast.case_office))
+    undone = stories.discharge_ready(
+        matter, **of(cast, activity="cancel", target=message_id(ready))
+    )
+    way.send(cast.hospital, as_bytes(ready), as_bytes(undone))
+    for receiver in (cast.nursing, cast.case_office):
+        told = way.updates(receiver, 2)
+        assert [u.message and message_id(u.message) for u in told] == [
+            message_id(ready),
+            message_id(undone),
+        ]
+    assert "cancelled" in marks(timeline(way, matter.patient)[0])
+
+
+@pytest.mark.parametrize("bad", [b"", b"\xff\xfe", b"{", b'{"resourceType":"Bundle"}'])
+def test_what_cannot_be_read_holds_nobody_up(way: Way, cast: Cast, bad: bytes) -> None:
+    """Its sender is told; what comes before and after it goes through."""
+    matter = Matter()
+    good = [stories.admission(matter, **of(cast)), stories.discharge_ready(matter, **of(cast))]
+    way.send(cast.hospital, as_bytes(good[0]), bad, as_bytes(good[1]))
+    said = dict(way.receipts(cast.hospital, 3))
+    assert {said.pop(message_id(message)) for message in good} == {"ok"}
+    assert list(said.values()) == ["fatal-error"]
+    assert codes(timeline(way, matter.patient)) == ["admission", "discharge-ready"]
+
+
+def test_nobody_sends_in_anothers_name(way: Way, cast: Cast) -> None:
+    """Refused, told to the one who sent it; the one it claimed to be hears nothing of it."""
+    matter = Matter()
+    forged = stories.admission(matter, **of(cast, sender=cast.other))
+    real = stories.admission(Matter(), **of(cast, cast.other))
+    way.send(cast.hospital, as_bytes(forged), as_bytes(real))
+    assert {*way.receipts(cast.hospital, 2)} == {
+        (message_id(forged), "fatal-error"),
+        (message_id(real), "ok"),
+    }
+    (update,) = way.updates(cast.other, 1)
+    assert (update.sequence, update.message) == (1, real)
+    assert timeline(way, matter.patient) == []
+
+
+def test_who_joins_gets_a_summary_first(way: Way, cast: Cast) -> None:
+    """The case office hears of a stay that others have known for a while."""
+    matter = Matter()
+    way.send(cast.hospital, as_bytes(stories.admission(matter, **of(cast))))
+    way.receipts(cast.hospital, 1)
+    ready = stories.discharge_ready(matter, **of(cast, cast.case_office))
+    way.send(cast.hospital, as_bytes(ready))
+    told = way.updates(cast.case_office, 2)
+    assert [update.event for update in told] == ["handover-summary", "discharge-ready"]
+    assert told[0].message is not None
+    assert resource(told[0].message, "Patient")["identifier"] == matter.patient["identifier"]
+
+
+def test_a_feed_is_numbered_without_gaps_and_keeps_each_patients_order(
+    way: Way, cast: Cast
+) -> None:
+    """Five patients' stays at the same time, to two receivers."""
+    matters = [Matter() for _ in range(5)]
+    both = of(cast, cast.nursing, cast.case_office)
+    begun = [stories.admission(matter, **both) for matter in matters]
+    ready = [stories.discharge_ready(matter, **both) for matter in matters]
+    way.send(cast.hospital, *map(as_bytes, begun), *map(as_bytes, ready))
+    for receiver in (cast.nursing, cast.case_office):
+        told = sorted(way.updates(receiver, 10), key=lambda update: update.sequence)
+        assert [update.sequence for update in told] == [*range(1, 11)]
+        ids = [update.message and message_id(update.message) for update in told]
+        for first, then in zip(begun, ready, strict=True):
+            assert ids.index(message_id(first)) < ids.index(message_id(then))
