@@ -11,15 +11,22 @@ from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.broker import Broker, Mechanism, Protocol
+from schemas.topics import RETENTION
 
 NETWORK_CONSENT: Final = "yes-i-know"
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_SECRETS: Final = Path("/run/secrets")  # a container's: each in a file with its variable's name
 
 
 class Settings(BaseSettings):
     """The settings of one process. Each field's description says what it does and in what unit."""
 
-    model_config = SettingsConfigDict(env_prefix="CAREPATH_", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CAREPATH_",
+        env_ignore_empty=True,
+        frozen=True,
+        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
+    )
 
     database_url: str = Field(
         "sqlite:///carepath.db",
@@ -62,6 +69,18 @@ class Settings(BaseSettings):
         description="The key that seals identifiers and texts. Without it: beside the SQLite file."
         " Without the key nothing can be read: keep a copy apart from the database.",
     )
+    body_retention_days: int | None = Field(
+        None,
+        ge=1,
+        description="After how many days 'carepath retention' lets go of what messages said, once every"
+        " receiver has been handed it; entries stay. Without it: never.",
+    )
+    inbox_retention_days: int | None = Field(
+        None,
+        ge=1,
+        description="After how many days 'carepath retention' lets go of receipts, and of the ids of"
+        " messages that were not accepted. Without it: never.",
+    )
     pseudonym_version: int = Field(
         1,
         ge=1,
@@ -93,17 +112,36 @@ class Settings(BaseSettings):
     kafka_min_isr: int = Field(
         1, ge=1, description="How many copies must have a record before it counts as written."
     )
+    kafka_retention_days: int = Field(
+        RETENTION.days,
+        ge=1,
+        description="How many days Kafka keeps a record at least: longer than your newest backup is old.",
+    )
     worker_id: str = Field(
         default_factory=socket.gethostname,
         description="What tells a worker from the others, the same after each start.",
     )
+    worker_metrics: str | None = Field(
+        None,
+        pattern=r"^[^:\s]+:\d{1,5}$",
+        description="HOST:PORT where a worker tells its figures to Prometheus; without it no port is opened.",
+    )
     worker_restart_seconds: int = Field(
         300, ge=0, description="At most so often workers start again to read new organisations."
+    )
+    worker_look_seconds: float = Field(
+        5, gt=0, description="How often a worker looks for new topics, and whether it gets on."
     )
     worker_stall_seconds: int = Field(
         60,
         ge=1,
         description="A worker that has work and gets nowhere for so long ends, with an error.",
+    )
+
+    tracing: bool = Field(
+        False,
+        description="Tell OpenTelemetry what is done and how long it takes, where its OTEL_* variables say."
+        " Needs the extra 'otel'.",
     )
 
     @property

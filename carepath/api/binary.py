@@ -15,11 +15,16 @@ from carepath.store.queries import source
 
 
 async def binary(request: Request) -> Response:
-    """200 with the very bytes in their own media type; as a FHIR Binary when ``Accept`` names FHIR alone."""
+    """200 with the very bytes in their own media type; as a FHIR Binary when ``Accept`` names FHIR alone.
+
+    410 when the bytes have gone by the operator's retention.
+    """
     id_ = request.path_params["id"]
     found = await context_of(request).ask(source, id_, viewer_of(request))
     if found is None:
         raise HTTPException(404)
+    if not found.content:
+        raise HTTPException(410, "what the sender wrote is no longer kept; its entry still stands")
     if found.media_type not in JSON_TYPES and request.headers.get("accept") in JSON_TYPES:
         data = base64.b64encode(found.content).decode()
         told = {"resourceType": "Binary", "id": id_, "contentType": found.media_type}

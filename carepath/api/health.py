@@ -3,8 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from carepath.api.context import context_of
-from carepath.store import answers, feed, parked
+from carepath.api.context import context_of, now
+from carepath.store import feed
+from carepath.store.figures import figures
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -22,11 +23,6 @@ async def readyz(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """200 with the figures in Prometheus' text format."""
-    context = context_of(request)
-    figures = context.metrics
-    figures.unnumbered.set(await context.ask(feed.pending))
-    figures.unsent.set(await context.ask(answers.unsent))
-    figures.parked.set(len(await context.ask(parked.listed)))
-    for receiver, behind in (await context.ask(feed.lag)).items():
-        figures.undelivered.labels(receiver).set(behind)
-    return Response(figures.page(), media_type=_PROMETHEUS)
+    context, at = context_of(request), now()
+    context.metrics.look_up(await context.ask(figures, at), at / 1_000_000)
+    return Response(context.metrics.page(), media_type=_PROMETHEUS)

@@ -1,5 +1,8 @@
 """What an operator watches: counted in the process, or looked up in the store when asked for."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -9,9 +12,25 @@ from prometheus_client import (
     generate_latest,
 )
 
+from carepath.store.figures import Figures
+
+_LOOKED_UP: Final[Mapping[str, tuple[str, ...]]] = {
+    "outbox_unnumbered": ("Outbox rows that wait for their place in a feed.",),
+    "outbox_unnumbered_seconds": ("How long the oldest of them has waited.",),
+    "answers_unsent": ("Answers that registered endpoints have not taken.",),
+    "intake_missing_records": ("Records of inbound topics that could never be read.",),
+    "parked_open": ("Parked messages.", "reason"),
+    "feed_undelivered": ("Rows that a receiver has not been handed.", "receiver"),
+    "feed_undelivered_seconds": ("How long the first of them is there.", "receiver"),
+    "kafka_unpublished": ("Updates that Kafka has not acknowledged.", "receiver"),
+    "kafka_unpublished_seconds": ("How long the oldest of them is there.", "receiver"),
+    "kafka_paused": ("1 while delivery to its topic is paused.", "receiver"),
+}
+"""What the store knows: each with its explanation, and its label if it has one."""
+
 
 class Metrics:
-    """The figures of one process, in a registry of their own."""
+    """The figures of one process, in a registry of their own. A label is a key of the directory or a code."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -26,24 +45,31 @@ class Metrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
         )
         self.streams = Gauge("carepath_streams", "Open event streams.", registry=self._registry)
-        self.unnumbered = Gauge(
-            "carepath_outbox_unnumbered",
-            "Outbox rows that wait for their place in a feed.",
-            registry=self._registry,
-        )
-        self.unsent = Gauge(
-            "carepath_answers_unsent",
-            "Answers that registered endpoints have not taken.",
-            registry=self._registry,
-        )
-        self.parked = Gauge("carepath_parked_open", "Parked messages.", registry=self._registry)
-        self.undelivered = Gauge(
-            "carepath_feed_undelivered",
-            "Rows that a receiver has not been handed.",
-            ["receiver"],
-            registry=self._registry,
-        )
+        self._gauges = {
+            name: Gauge(f"carepath_{name}", text, labels, registry=self._registry)
+            for name, (text, *labels) in _LOOKED_UP.items()
+        }
+
+    def look_up(self, figures: Figures, now: float) -> None:
+        """Take over what the store knows; ``now`` in seconds since 1970."""
+        self._gauges["outbox_unnumbered"].set(figures.unnumbered)
+        self._gauges["outbox_unnumbered_seconds"].set(figures.unnumbered_age)
+        self._gauges["answers_unsent"].set(figures.unsent)
+        self._gauges["intake_missing_records"].set(figures.missing)
+        self._set("parked_open", figures.parked)
+        self._set("feed_undelivered", figures.undelivered)
+        self._set("feed_undelivered_seconds", figures.undelivered_age)
+        for stream in figures.streams:
+            since = stream.waiting_since
+            age = now - since.timestamp() if since else 0
+            self._set("kafka_unpublished", {stream.party: stream.waiting})
+            self._set("kafka_unpublished_seconds", {stream.party: age})
+            self._set("kafka_paused", {stream.party: stream.paused})
 
     def page(self) -> bytes:
         """All figures in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def _set(self, name: str, values: Mapping[str, float]) -> None:
+        for label, value in values.items():
+            self._gauges[name].labels(label).set(value)

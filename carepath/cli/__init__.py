@@ -15,14 +15,20 @@ from carepath.cli import output
 COMMANDS: Final = {
     "demo": "carepath.cli.demo.command",
     "serve": "carepath.cli.serve",
+    "worker": "carepath.cli.worker",
     "publish": "carepath.cli.publish",
     "timeline": "carepath.cli.timeline",
     "subscribe": "carepath.cli.subscribe",
     "where": "carepath.cli.where",
     "parked": "carepath.cli.parked",
     "org": "carepath.cli.org",
+    "topics": "carepath.cli.topics",
+    "deliveries": "carepath.cli.deliveries",
     "migrate": "carepath.cli.database",
     "rebuild": "carepath.cli.database",
+    "backup": "carepath.cli.backup",
+    "restore": "carepath.cli.backup",
+    "retention": "carepath.cli.retention",
     "check": "carepath.cli.check",
 }
 """Each command's module: it has a function of that name, or a group of commands called ``app``."""

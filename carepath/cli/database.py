@@ -1,5 +1,7 @@
 """``carepath migrate`` and ``carepath rebuild``: the database itself."""
 
+from typing import Annotated
+
 import typer
 
 from carepath.cli import local, output
@@ -7,11 +9,17 @@ from carepath.cli.options import DatabaseUrl, settings
 from carepath.wiring import store as wired
 
 
-def migrate(database_url: DatabaseUrl = None) -> None:
+def migrate(
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="An earlier schema, to go back a release: 0002."),
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
     """Make the database, or bring it to this version's schema. What is stored stays."""
     with local.mendable():
-        wired.migrate(settings(database_url=database_url))
-    output.say("The database is up to date.")
+        wired.migrate(settings(database_url=database_url), to)
+    output.say(f"The schema is {to}." if to else "The database is up to date.")
 
 
 def rebuild(database_url: DatabaseUrl = None) -> None:

@@ -1,5 +1,6 @@
 """Working on the database itself, beside the server or without it."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,3 +24,10 @@ def mendable() -> Iterator[None]:
         yield
     except Unusable as fault:
         raise Trouble(str(fault), fault.hint) from None
+
+
+def calm_collector() -> None:
+    """What start-up made stays; reading messages makes much garbage but no cycles to look for so often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

@@ -1,6 +1,5 @@
 """``carepath serve``: the broker in the foreground."""
 
-import gc
 from typing import Annotated
 
 import typer
@@ -38,7 +37,7 @@ def serve(
     with local.mendable():
         store.migrate(chosen)
         application = server.application(chosen)
-    calm_collector()
+    local.calm_collector()
     uvicorn.run(
         application,
         host=chosen.host,
@@ -47,13 +46,6 @@ def serve(
         access_log=False,
         timeout_graceful_shutdown=5,
     )
-
-
-def calm_collector() -> None:
-    """What start-up made stays; reading messages makes much garbage but no cycles to look for so often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 def refuse_exposure(chosen: Settings) -> None:

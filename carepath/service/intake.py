@@ -67,7 +67,7 @@ class Intake:
         """The definitive answer to one message; everything it causes is in the unit of work."""
         match repeated(self.unit, arrival, again=again):
             case Repeat(seen):
-                return self._answer(Verdict.DUPLICATE, seen, self.unit.receipt(seen), None)
+                return self._answer(Verdict.DUPLICATE, seen, self._receipt(arrival, seen), None)
             case Conflict(refusal):
                 self._keep_aside(arrival, "conflict", None)
                 return answers.refused(refusal, arrival.message.id)
@@ -75,6 +75,14 @@ class Intake:
                 return answers.refused(refusal, arrival.message.id)
             case None:
                 return self._process(arrival, again=again)
+
+    def _receipt(self, arrival: Arrival, seen: Seen) -> bytes:
+        """As it was given then; made again, with the same ids, when it is no longer kept."""
+        given = self.unit.receipt(seen)
+        gone = not given and seen.status == 200
+        return (
+            answers.accepted(arrival, base_url=self.base_url, at=self.unit.now) if gone else given
+        )
 
     def _process(self, arrival: Arrival, *, again: bool) -> Answer:
         message = arrival.message

@@ -21,6 +21,7 @@ __all__ = [
     "Connection",
     "Database",
     "DatabaseError",
+    "OperationalError",
     "is_known_schema",
     "is_sqlite",
     "migrate",
@@ -150,8 +151,11 @@ def _beginner(statement: str) -> Callable[[Connection], None]:
     return begin
 
 
-def migrate(url: str) -> None:
-    """Bring the schema to the newest version; what is stored stays."""
+def migrate(url: str, to: str | None = None) -> None:
+    """Bring the schema to a version this release knows, the newest when none is named; what is stored stays.
+
+    A newer release's schema is let be: it only adds what this one can do without.
+    """
     engine = (
         _sqlite(url, "BEGIN IMMEDIATE") if is_sqlite(url) else open_database(url, Keys(b"")).writer
     )
@@ -159,16 +163,25 @@ def migrate(url: str) -> None:
         with engine.begin() as connection:
             if not is_sqlite(url):
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236481)")
-            upgrade(connection)
+            stands = schema_version(connection)
+            if is_known_schema(stands):
+                _move(connection, stands, to)
     finally:
         engine.dispose()
 
 
-def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Bring the schema to a revision, within the caller's transaction."""
+def upgrade(connection: Connection, version: str | None = None) -> None:
+    """Bring the schema forward, within the caller's transaction."""
+    _move(connection, None, version)
+
+
+def _move(connection: Connection, stands: str | None, to: str | None) -> None:
     config = _alembic()
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    if stands is not None and to is not None and to < stands:  # versions are numbers of four digits
+        command.downgrade(config, to)
+    else:
+        command.upgrade(config, to or "head")
 
 
 def schema_version(connection: Connection) -> str | None:
@@ -181,10 +194,10 @@ def newest_schema_version() -> str | None:
     return ScriptDirectory.from_config(_alembic()).get_current_head()
 
 
-def is_known_schema(revision: str) -> bool:
-    """Whether this release, or one before it, made that schema."""
+def is_known_schema(revision: str | None) -> bool:
+    """Whether this release or one before it made that schema; ``None``: there is none yet."""
     every = ScriptDirectory.from_config(_alembic()).walk_revisions()
-    return any(script.revision == revision for script in every)
+    return revision is None or any(script.revision == revision for script in every)
 
 
 def _alembic() -> Config:

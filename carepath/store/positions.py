@@ -6,10 +6,12 @@ Used to find gaps only. What comes again is recognised by the inbox: a topic mad
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
-from carepath.store.tables import positions
-from carepath.store.upserts import replace_rows
+from carepath.store.tables import meta, positions
+from carepath.store.upserts import insert_new, replace_rows
+
+_MISSING = "records-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,18 @@ def advance(conn: Connection, taken: Iterable[Origin]) -> None:
         if known.get(place, _NOWHERE).topic_id != o.topic_id or known[place].next <= o.offset
     ]
     replace_rows(conn, positions, rows)
+
+
+def missed(conn: Connection, count: int) -> None:
+    """So many more records could not be read: they had expired, or there never were any at their offsets."""
+    insert_new(conn, meta, [{"name": _MISSING, "value": 0}])
+    mine = update(meta).where(meta.c.name == _MISSING)
+    conn.execute(mine.values(value=meta.c.value + count))
+
+
+def missing(conn: Connection) -> int:
+    """How many records could not be read, ever: more than before is an alarm."""
+    return conn.execute(select(meta.c.value).where(meta.c.name == _MISSING)).scalar() or 0
 
 
 _NOWHERE = Position("", 0)

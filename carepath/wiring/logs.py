@@ -1,21 +1,38 @@
-"""What a process writes about itself."""
+"""What a process writes about itself: one JSON object per line, without anything personal."""
 
+import logging
 import sys
 
 import structlog
+from typing_extensions import override
+
+from carepath.wiring.redaction import redacted, trace
+
+log = structlog.get_logger()
 
 
 def configure_logs() -> None:
-    """One JSON object per line; traces without the values of variables, which could be personal."""
+    """Before anything is logged."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(
-                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-            ),
+            structlog.processors.ExceptionRenderer(trace),
+            redacted,
             structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    logging.getLogger("uvicorn.error").addFilter(_Retold())
+
+
+class _Retold(logging.Filter):
+    """uvicorn prints an exception with its text, which could be personal: we tell it in our way instead."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info is None:
+            return True
+        log.error("server failed", exc_info=record.exc_info)
+        return False

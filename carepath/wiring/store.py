@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from carepath.service import Answer, Service, ServiceOptions
 from carepath.service.rebuild import rebuild
 from carepath.settings import Settings
-from carepath.store import database, parties
+from carepath.store import database, parties, streams
 from carepath.store import parked as shelf
 from carepath.store.blind import Keys, load_keys
 from carepath.store.database import Database, DatabaseError
@@ -33,10 +35,12 @@ def key_file(settings: Settings) -> Path:
     return beside.with_suffix(".key") if beside else Path("carepath.key")
 
 
-def migrate(settings: Settings) -> None:
-    """Make the database or bring it to this version's schema. Raises ``Unusable``."""
+def migrate(settings: Settings, to: str | None = None) -> None:
+    """Make the database or bring it to this release's schema, or to an earlier one. Raises ``Unusable``."""
+    if not database.is_known_schema(to):
+        raise Unusable(f"no release up to this one has the schema {to}")
     with reporting(settings):
-        database.migrate(settings.database_url)
+        database.migrate(settings.database_url, to)
 
 
 @contextmanager
@@ -59,7 +63,22 @@ def open_as_set(settings: Settings) -> Database:
         keys: Keys = load_keys(key_file(settings), settings.pseudonym_version)
     except (OSError, ValueError) as fault:
         raise Unusable(f"the key cannot be read: {fault}", "Set CAREPATH_KEY_FILE.") from None
-    return database.open_database(settings.database_url, keys)
+    opened = database.open_database(settings.database_url, keys)
+    traced = tracing(settings)
+    told: Database = traced.traced_database(opened) if traced else opened
+    return told
+
+
+def tracing(settings: Settings) -> ModuleType | None:
+    """``wiring.tracing`` at work, when it is wanted. Raises ``Unusable`` when its packages are not installed."""
+    if not settings.tracing:
+        return None
+    try:
+        traced = import_module("carepath.wiring.tracing")
+    except ModuleNotFoundError:
+        raise Unusable("OpenTelemetry is not installed", "pip install 'carepath[otel]'") from None
+    traced.start()
+    return traced
 
 
 def service_on(settings: Settings, opened: Database) -> Service:
@@ -70,12 +89,14 @@ def service_on(settings: Settings, opened: Database) -> Service:
         accept_synthetic=settings.accept_synthetic,
         clock_skew=timedelta(seconds=settings.clock_skew_seconds),
     )
-    return Service(opened, options)
+    traced = tracing(settings)
+    made: Service = (traced.TracedService if traced else Service)(opened, options)
+    return made
 
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator["Store"]:
-    """The store for administration. Raises ``Unusable`` when its schema is not this version's."""
+    """The store for administration. Raises ``Unusable`` when its schema is older than this version's."""
     with reporting(settings):
         opened = open_as_set(settings)
         try:
@@ -85,9 +106,10 @@ def open_store(settings: Settings) -> Iterator["Store"]:
                 raise Unusable(
                     "there is no database yet", "Run 'carepath serve' or 'carepath migrate'."
                 )
-            if stands != database.newest_schema_version():
+            older = database.is_known_schema(stands)  # a newer one has all that this release needs
+            if older and stands != database.newest_schema_version():
                 raise Unusable(
-                    "the database has another version's schema", "Run 'carepath migrate'."
+                    "the database has an older version's schema", "Run 'carepath migrate'."
                 )
             yield Store(opened, service_on(settings, opened), f"{settings.address}/fhir")
         finally:
@@ -111,6 +133,12 @@ class Store:
         """One entry of the directory."""
         with self.database.read() as connection:
             return parties.show(connection, key)
+
+    def intake_began(self, key: str) -> datetime | str | None:
+        """Since when an organisation's inbound topic is read; ``None`` when it has none."""
+        with self.database.read() as connection:
+            known = {stream.party: stream.active_from for stream in streams.listed(connection)}
+        return (known[key] or "waiting for the worker") if key in known else None
 
     def enter(self, entered: Sequence[Party]) -> int:
         """Enter or change parties, all or none; how many were new or changed."""

@@ -27,8 +27,8 @@ def opened(url: str) -> Iterator[Database]:
 
 
 def put(database: Database, table: Table, *rows: dict[str, Any]) -> None:
-    """Write rows; columns that are left out are NULL."""
-    empty = {column.name: None for column in table.columns}
+    """Write rows; columns that are left out are NULL, or what they are by default."""
+    empty = {column.name: None for column in table.columns if column.server_default is None}
     with database.write() as conn:
         conn.execute(insert(table), [empty | row for row in rows])
 

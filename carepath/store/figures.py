@@ -1,0 +1,65 @@
+"""What an operator watches, as the store knows it: looked up when somebody asks, in one snapshot."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from carepath.store import answers, deliveries, feed, positions
+from carepath.store.deliveries import Delivery
+from carepath.store.tables import feeds, outbox, parked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Numbers of rows; ages in seconds, 0 where nothing waits."""
+
+    unnumbered: int
+    unnumbered_age: float
+    undelivered: Mapping[str, int]  # by receiver
+    undelivered_age: Mapping[str, float]
+    unsent: int
+    parked: Mapping[str, int]  # by reason
+    missing: int
+    streams: Sequence[Delivery]
+
+
+def figures(conn: Connection, now: int) -> Figures:
+    """As it is now; ``now`` in microseconds."""
+    oldest = conn.execute(select(func.min(outbox.c.created)).where(outbox.c.number.is_(None)))
+    return Figures(
+        unnumbered=feed.pending(conn),
+        unnumbered_age=_age(oldest.scalar(), now),
+        undelivered=feed.lag(conn),
+        undelivered_age=_undelivered_age(conn, now),
+        unsent=answers.unsent(conn),
+        parked=_parked(conn),
+        missing=positions.missing(conn),
+        streams=deliveries.listed(conn),
+    )
+
+
+def _undelivered_age(conn: Connection, now: int) -> dict[str, float]:
+    """How long what a receiver is to be handed next has been there."""
+    following = (
+        select(outbox.c.created)
+        .where(outbox.c.receiver == feeds.c.receiver, outbox.c.number > feeds.c.delivered)
+        .order_by(outbox.c.number)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return {
+        receiver: _age(created, now)
+        for receiver, created in conn.execute(select(feeds.c.receiver, following))
+    }
+
+
+def _parked(conn: Connection) -> dict[str, int]:
+    """Open ones; a reason whose messages were all settled is there with 0, and so are faults of ours."""
+    open_ = func.count().filter(parked.c.state == "open")
+    found = conn.execute(select(parked.c.reason, open_).group_by(parked.c.reason)).all()
+    return {"fault": 0, **dict(found)}
+
+
+def _age(created: int | None, now: int) -> float:
+    return 0 if created is None else max(now - created, 0) / 1_000_000

@@ -1,0 +1,29 @@
+"""Databases to be filled, for tests that need several."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from carepath.store.database import Database, open_database
+from tests import postgres
+from tests.contract.keeping import Make
+from tests.contract.stored import KEYS
+
+
+@pytest.fixture
+def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
+    """Make databases without any table: ``sqlite`` or ``postgresql``."""
+    with ExitStack() as made:
+
+        def database(kind: str) -> Database:
+            url = f"sqlite:///{tmp_path / secrets.token_hex(4)}.db"
+            if kind == "postgresql":
+                server = request.getfixturevalue("postgres_server")
+                url = postgres.create(server, "template0")
+                made.callback(postgres.drop, server, url)
+            return made.enter_context(closing(open_database(url, KEYS)))
+
+        yield database
