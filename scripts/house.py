@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from statistics import median, quantiles
 
-SOURCE = ("pathways", "fhir_mappings", "schemas", "consumers", "carepath")
+SOURCE = ("pathways", "fhir_mappings", "schemas", "consumers", "carepath", "client")
 OTHERS = ("tests", "bench", "scripts")
 FILE_LIMIT = 400
 FUNCTION_LIMIT = 40
