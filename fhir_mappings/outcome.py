@@ -17,6 +17,19 @@ def outcome(issues: Iterable[Issue], *, id: str | None = None) -> JSON:  # noqa:
     return {"resourceType": "OperationOutcome", **own, "issue": told or [_issue(fine)]}
 
 
+def issues(told: JSON) -> tuple[Issue, ...]:
+    """The issues of an outcome that ``outcome`` made."""
+    return tuple(
+        Issue(
+            issue["code"],
+            issue["details"]["text"],
+            next(iter(issue.get("expression", ())), None),
+            issue["severity"],
+        )
+        for issue in told["issue"]
+    )
+
+
 def _issue(issue: Issue) -> JSON:
     told: JSON = {
         "severity": issue.severity,

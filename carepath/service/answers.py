@@ -10,7 +10,7 @@ import orjson
 
 from carepath.store.arrivals import Arrival
 from carepath.store.positions import Origin
-from fhir_mappings.outcome import outcome
+from fhir_mappings.outcome import issues, outcome
 from fhir_mappings.receipt import receipt
 from pathways.messages import stable_id
 from pathways.refusals import Issue, Reason, Refusal
@@ -73,15 +73,15 @@ class Answer:
 
 
 def accepted(
-    arrival: Arrival, *, base_url: str, at: datetime, issues: Sequence[Issue] = ()
+    arrival: Arrival, *, base_url: str, at: datetime, warnings: Sequence[Issue] = ()
 ) -> bytes:
     """The positive receipt. Its ids follow from the message's, so a repeat gives the same bytes."""
-    return _receipt(arrival, "ok", base_url, at, issues)
+    return _receipt(arrival, "ok", base_url, at, warnings)
 
 
-def fatal(arrival: Arrival, refusal: Refusal, *, base_url: str, at: datetime) -> bytes:
-    """The negative receipt, where no HTTP status can say it."""
-    return _receipt(arrival, "fatal-error", base_url, at, refusal.issues)
+def fatal(arrival: Arrival, outcome: bytes, *, base_url: str, at: datetime) -> bytes:
+    """The negative receipt, where no HTTP status can say it; ``outcome`` is the body that would have gone with one."""
+    return _receipt(arrival, "fatal-error", base_url, at, issues(orjson.loads(outcome)))
 
 
 def receipt_id(arrival: Arrival) -> str:
@@ -90,11 +90,11 @@ def receipt_id(arrival: Arrival) -> str:
 
 
 def _receipt(
-    arrival: Arrival, code: str, base_url: str, at: datetime, issues: Sequence[Issue]
+    arrival: Arrival, code: str, base_url: str, at: datetime, told: Sequence[Issue]
 ) -> bytes:
     id_ = receipt_id(arrival)
     return orjson.dumps(
-        receipt(arrival.message, id=id_, code=code, issues=issues, at=at, base_url=base_url)
+        receipt(arrival.message, id=id_, code=code, issues=told, at=at, base_url=base_url)
     )
 
 

@@ -202,7 +202,7 @@ class Intake:
         if spot.ke is not None:
             self.effects.misaddressed(record, spot.ke.key)
             warnings.append(_MISADDRESSED)
-        receipt = answers.accepted(arrival, base_url=self.base_url, at=unit.now, issues=warnings)
+        receipt = answers.accepted(arrival, base_url=self.base_url, at=unit.now, warnings=warnings)
         if again:
             self.effects.answer_later(arrival, receipt)
         return self._settle(arrival, Verdict.ACCEPTED, 200, receipt, patient)
@@ -286,7 +286,7 @@ class Intake:
     def _refuse(self, arrival: Arrival, refusal: Refusal, *, again: bool = False) -> Answer:
         made = answers.refused(refusal, arrival.message.id)
         if again:
-            told = answers.fatal(arrival, refusal, base_url=self.base_url, at=self.unit.now)
+            told = answers.fatal(arrival, made.body, base_url=self.base_url, at=self.unit.now)
             self.effects.answer_later(arrival, told)
         settled = self._settle(arrival, Verdict.REFUSED, made.status, made.body, None)
         return replace(settled, refusal=refusal)

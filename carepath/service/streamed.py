@@ -60,10 +60,8 @@ class Streamed:
             self._notice(submission, parked_id(arrival), answer.parked)
         elif answer.refusal is not None and answer.event_id is None:
             self.turned_away(submission, answer.refusal, arrival.message.id, parked_id(arrival))
-        elif answer.refusal is not None:
-            receipt = answers.fatal(
-                arrival, answer.refusal, base_url=self.base_url, at=self.unit.now
-            )
+        elif answer.status >= 400:
+            receipt = answers.fatal(arrival, answer.body, base_url=self.base_url, at=self.unit.now)
             self._tell(submission, arrival.id, answers.receipt_id(arrival), receipt)
         elif answer.status == 200:
             self._tell(submission, arrival.id, answers.receipt_id(arrival), answer.body)
@@ -102,10 +100,13 @@ class Streamed:
         )
 
     def _tell(self, submission: Submission, about: str, receipt_id: str, receipt: bytes) -> None:
-        """To the organisation whose stream it is, which may send for its units."""
+        """To the organisation whose stream it is, which may send for its units.
+
+        Once for each record: who sends a message again is answered again, a record that is read again is not.
+        """
         receiver = submission.organisation or ""
         self.unit.send(
-            id=stable_id("outbox", about, receiver, EventCode.ACKNOWLEDGEMENT),
+            id=stable_id("outbox", about, receiver, EventCode.ACKNOWLEDGEMENT, _place(submission)),
             receiver=receiver,
             kind=EventCode.ACKNOWLEDGEMENT.value,
             patient=None,

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -168,18 +169,35 @@ def test_a_unit_may_send_in_its_houses_topic(broker: Door) -> None:
 
 
 def test_records_that_come_again_change_nothing(broker: Door) -> None:
-    """Read again by Kafka, or sent again by their sender, good and bad, in one batch or another."""
-    batch = [admission(1), b"{", admission(2, "other-hospital"), admission(3)]
-    receive(broker, *batch)
+    """Read again by Kafka, good and bad, in one batch or another."""
+    batch = [admission(1), b"{", admission(2, "other-hospital"), admission(3), admission(3)]
     receive(broker, *batch)
     before = {table.name: count(broker.service.database, table) for table in WRITTEN}
-    receive(broker, *batch, *batch[:1], *batch[3:])
+    receive(broker, *batch)
+    receive(broker, *batch[:2])
     assert {table.name: count(broker.service.database, table) for table in WRITTEN} == before
-    assert len(receipts(broker)) == 4
-    assert position(broker) == Position("a", 6)
+    assert len(receipts(broker)) == 5
+    assert position(broker) == Position("a", 5)
 
 
 WRITTEN = (tables.events, tables.outbox, tables.parked, tables.inbox, tables.grants)
+
+
+def test_who_sends_again_is_answered_again(broker: Door) -> None:
+    """With the answer of then, taken in or refused; and nothing else follows."""
+    future = Moment(NOW + timedelta(days=2))
+    batch = [admission(1), admission(2, happened=future, written=future.at)]
+    (accepted, refused) = receive(broker, *batch)
+    assert (accepted.status, refused.status) == (200, 422)
+    told = len(broker.feed("gp"))
+    receive(broker, *batch, first=2)
+    codes = [(matters.message_id(1), "ok"), (matters.message_id(2), "fatal-error")]
+    assert sorted(receipts(broker)) == sorted(codes * 2)
+    bodies = [item.body for item in broker.feed("ward")]
+    assert len(bodies) == 4
+    assert len({*bodies}) == 2
+    assert len(broker.feed("gp")) == told
+    assert aside(broker) == []
 
 
 def test_other_content_under_the_same_id_is_a_conflict(broker: Door) -> None:

@@ -84,7 +84,7 @@ class Way(Protocol):
         """Send, in this order."""
 
     def receipts(self, sender: Organisation, number: int) -> Sequence[tuple[str, str]]:
-        """What became of the first ``number`` messages: (message id, or "" if it has none; response code)."""
+        """What became of the first ``number`` messages, each answer once: (message id, if it has one; code)."""
 
     def updates(self, receiver: Organisation, number: int) -> Sequence[Update]:
         """The first ``number`` things an organisation was told that are not receipts, and all that came between."""
@@ -155,13 +155,7 @@ class OverKafka:
 
     def receipts(self, sender: Organisation, number: int) -> Sequence[tuple[str, str]]:
         """As the sender's updates have them; what had no message id of its own has none here."""
-        found = self._read(sender, lambda got: sum(u.is_receipt for u in got) == number)
-        said = [
-            u.message["entry"][0]["resource"]["response"]
-            for u in found
-            if u.message and u.is_receipt
-        ]
-        return [(answer["identifier"], answer["code"]) for answer in said]
+        return _answers(self._read(sender, lambda got: len(_answers(got)) == number))
 
     def updates(self, receiver: Organisation, number: int) -> Sequence[Update]:
         """All partitions, in the order they came."""
@@ -182,6 +176,13 @@ class OverKafka:
                 found = consumer.poll(timeout_ms=200)
                 got += [_update(record) for records in found.values() for record in records]
         return got
+
+
+def _answers(updates: Sequence[Update]) -> list[tuple[str, str]]:
+    """What is answered, and how; each once."""
+    receipts = (u.message for u in updates if u.message and u.is_receipt)
+    said = (receipt["entry"][0]["resource"]["response"] for receipt in receipts)
+    return [*dict.fromkeys((answer["identifier"], answer["code"]) for answer in said)]
 
 
 def _update(record: Any) -> Update:
