@@ -1,0 +1,97 @@
+"""The worker: streams in from Kafka; and what numbers and publishes what follows from them."""
+
+import asyncio
+import faulthandler
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+from carepath.delivery.relay import Relay
+from carepath.settings import Settings
+from carepath.wiring.deliveries import publisher
+from carepath.wiring.logs import configure_logs
+from carepath.wiring.store import Unusable, open_as_set, service_on
+from consumers import library_logs
+from consumers.alive import Sign
+from consumers.metrics import Metrics
+from consumers.watch import Ending
+from consumers.worker import Options, Worker
+
+END_SECONDS: Final = 3.5
+"""A worker that has to end is given so long; then it ends as it is, and says where it hung."""
+PAUSE_SECONDS: Final = 1.0
+"""Before a worker begins anew because Faust has failed."""
+
+
+def run(settings: Settings) -> int:
+    """Work until stopped; the exit code. May replace this process by a new one of itself. Raises ``Unusable``."""
+    configure_logs()
+    library_logs.install()
+    ending = asyncio.run(_live(settings))
+    if ending is Ending.FAILED:
+        time.sleep(PAUSE_SECONDS)
+    if ending in (Ending.NEW_TOPICS, Ending.OTHER_TOPICS, Ending.FAILED):
+        faulthandler.cancel_dump_traceback_later()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 -- ourselves
+    return 0 if ending is Ending.STOPPED else 1
+
+
+async def _live(settings: Settings) -> Ending:
+    opened = open_as_set(settings)
+    relay = Relay(opened)
+    broker, publishing = settings.broker, publisher(settings, opened, relay)
+    if broker is None or publishing is None:
+        raise Unusable("no Kafka is set.", "Set CAREPATH_KAFKA=HOST:PORT, or give --kafka.")
+    options = Options(
+        worker=settings.worker_id,
+        open_mode=settings.open_mode,
+        restart=settings.worker_restart_seconds,
+        stall=settings.worker_stall_seconds,
+        look=settings.worker_look_seconds,
+        sign=Sign(settings.worker_id),
+    )
+    metrics, service = Metrics(), service_on(settings, opened)
+    worker = Worker(options, broker, service, committed=relay.wake, metrics=metrics)
+    try:
+        with relay.running(), _telling(metrics, settings.worker_metrics):
+            async with publishing.running():
+                ending = await worker.run(_stop())
+                if ending is not Ending.STOPPED:  # else the time runs since the signal came
+                    _end_in_time()
+    finally:
+        opened.close()
+    return ending
+
+
+@contextmanager
+def _telling(metrics: Metrics, address: str | None) -> Iterator[None]:
+    """Tell the worker's figures to whoever asks at the address."""
+    with ExitStack() as served:
+        try:
+            served.enter_context(metrics.served(address))
+        except OSError as fault:
+            told = f"a worker cannot listen at {address}: {fault.strerror}"
+            raise Unusable(told, "Set another CAREPATH_WORKER_METRICS.") from None
+        yield
+
+
+def _stop() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+
+    def told() -> None:
+        _end_in_time()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told)
+    return stop
+
+
+def _end_in_time() -> None:
+    """Whatever hangs, even outside Python: this timer is the interpreter's own."""
+    faulthandler.dump_traceback_later(END_SECONDS, exit=True)

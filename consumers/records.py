@@ -1,0 +1,48 @@
+"""A record as Kafka has it, and the submission that it is."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from carepath.service.answers import Submission
+from carepath.store.positions import Origin
+from schemas import topics
+
+FHIR_JSON: Final = "application/fhir+json"
+_MEDIA_TYPE: Final = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}(;[ -~]{0,64})?", re.ASCII)
+
+
+class Place(NamedTuple):
+    """A partition."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """``value`` is ``None`` in a tombstone."""
+
+    place: Place
+    offset: int
+    value: bytes | None
+    media_type: str = FHIR_JSON
+
+
+def media_type(headers: Iterable[tuple[str, bytes]]) -> str:
+    """What the record says that it is; FHIR JSON when it says nothing that could be one."""
+    told = next((value for name, value in headers if name.lower() == "content-type"), b"")
+    text = told.decode("ascii", "replace")
+    return text if _MEDIA_TYPE.fullmatch(text) else FHIR_JSON
+
+
+def submission(record: Record, topic_id: str) -> Submission:
+    """The topic's organisation sends it. A tombstone is nothing at all, and is parked as such."""
+    topic, partition = record.place
+    return Submission(
+        record.value or b"",
+        record.media_type,
+        topics.organisation(topic),
+        origin=Origin(topic, topic_id, partition, record.offset),
+    )
