@@ -86,7 +86,7 @@ def _once_on_the_timeline(seen: Observed) -> Iterator[str]:
         for patient, entries in seen.timelines.items()
         for event, message in entries
     )
-    yield from _differences("timelines", expected, shown)
+    yield from differences("timelines", expected, shown)
 
 
 def _told_to_all(seen: Observed) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _told_to_all(seen: Observed) -> Iterator[str]:
         if missing := destinations(sent.message) - told:
             yield f"message {id_} never went to {missing}"
     for receiver, feed in seen.feeds.items():
-        yield from _differences(f"feed {receiver}", _due(seen, receiver), _came(feed))
+        yield from differences(f"feed {receiver}", _due(seen, receiver), _came(feed))
 
 
 def _due(seen: Observed, receiver: str) -> dict[tuple[str, str], int]:
@@ -164,9 +164,10 @@ LAWS: Sequence[Callable[[Observed], Iterator[str]]] = (
 )
 
 
-def _differences(
+def differences(
     where: str, expected: Mapping[_Place, int], found: Mapping[_Place, int]
 ) -> Iterator[str]:
+    """What is there too often or not often enough."""
     for key in sorted({*expected, *found}):
         if (due := expected.get(key, 0)) != (came := found.get(key, 0)):
             yield f"{where}: {' '.join(key)} is there {came} times instead of {due}"
@@ -207,7 +208,7 @@ def observe(url: str, sent: Iterable[Sent], streamed: Mapping[str, Sequence[Even
         ThreadPoolExecutor(4) as pool,
     ):
         feeds = _whole_feeds(url, [OPERATOR, *_organizations(fhir)])
-        timelines = pool.map(lambda patient: _timeline(fhir, patient), patients)
+        timelines = pool.map(lambda patient: timeline(fhir, patient), patients)
         until = time.monotonic() + _PATIENCE
         found = pool.map(lambda id_: _settled(fhir, id_, until), by_id)
         journeys = dict(zip(by_id, found, strict=True))
@@ -272,7 +273,7 @@ def _source(fhir: httpx.Client, journeys: Sequence[Journey]) -> bytes:
             return b""
 
 
-def _timeline(fhir: httpx.Client, patient: str) -> list[tuple[str, str]]:
+def timeline(fhir: httpx.Client, patient: str) -> list[tuple[str, str]]:
     """(event id, message id) of every entry of the patient with that identifier."""
     found = fhir.get("Patient", params={"identifier": patient}).json().get("entry", ())
     keys = [entry["resource"]["id"] for entry in found]
