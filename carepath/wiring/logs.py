@@ -6,6 +6,7 @@ import sys
 import structlog
 from typing_extensions import override
 
+from carepath.wiring import library_logs
 from carepath.wiring.redaction import redacted, trace
 
 log = structlog.get_logger()
@@ -24,6 +25,7 @@ def configure_logs() -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    library_logs.install()
     logging.getLogger("uvicorn.error").addFilter(_Retold())
 
 

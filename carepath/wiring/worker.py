@@ -15,7 +15,6 @@ from carepath.settings import Settings
 from carepath.wiring.deliveries import publisher
 from carepath.wiring.logs import configure_logs
 from carepath.wiring.store import Unusable, open_as_set, service_on
-from consumers import library_logs
 from consumers.alive import Sign
 from consumers.metrics import Metrics
 from consumers.watch import Ending
@@ -30,7 +29,6 @@ PAUSE_SECONDS: Final = 1.0
 def run(settings: Settings) -> int:
     """Work until stopped; the exit code. May replace this process by a new one of itself. Raises ``Unusable``."""
     configure_logs()
-    library_logs.install()
     ending = asyncio.run(_live(settings))
     if ending is Ending.FAILED:
         time.sleep(PAUSE_SECONDS)

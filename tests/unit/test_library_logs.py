@@ -5,7 +5,7 @@ import logging
 import faust.streams
 from structlog.testing import capture_logs
 
-from consumers.library_logs import Sparing
+from carepath.wiring.library_logs import Sparing
 
 
 def record(text: str, *values: object, level: int = logging.WARNING) -> logging.LogRecord:
