@@ -18,9 +18,9 @@ from carepath.service.answers import Submission
 from carepath.store import positions
 from carepath.store.database import Database
 from carepath.store.failpoints import reached
-from carepath.store.positions import Origin, Position
+from carepath.store.positions import Origin, Position, Skipped
 from consumers.metrics import Metrics
-from consumers.progress import Gap, Log, Progress, beginning
+from consumers.progress import Gap, Log, Progress, beginning, runs
 from consumers.records import Place, Record, submission
 
 log = structlog.get_logger()
@@ -119,9 +119,9 @@ class Intake:
             await arrived.ack()
         reached("after_ack_before_offset")
 
-    async def give_up(self, gap: Gap, missing: int) -> None:
+    async def give_up(self, gap: Gap) -> None:
         """These offsets are nowhere to be had: an alarm, and on."""
-        place = gap.place
+        place, missing = gap.place, gap.stop - gap.start
         origin = Origin(place.topic, self._ids[place.topic], place.partition, gap.stop - 1)
         await self._on_thread(self._write_off, origin, missing)
         self.progress.reached(place, gap.stop)
@@ -144,27 +144,41 @@ class Intake:
         for place, there in logs.items():
             start = beginning(stored.get(place), self._ids[place.topic], there)
             if start < there.first:
-                await self.give_up(Gap(place, start, there.first), there.first - start)
+                await self.give_up(Gap(place, start, there.first))
             starts[place] = max(start, there.first)
         return starts
 
     async def _repair(self, gap: Gap) -> None:
         log.warning("reads again", topic=gap.place.topic, first=gap.start, next=gap.stop)
-        missing = gap.stop - gap.start
+        at = gap.start
         async for records in self._reread(gap):
-            await self._commit(records)
-            missing -= len(records)
-        if missing:
-            await self.give_up(gap, missing)
+            for run in runs(records):
+                await self._pass_over(Gap(gap.place, at, run[0].offset))
+                await self._commit(run)
+                at = run[-1].offset + 1
+        await self._pass_over(Gap(gap.place, at, gap.stop))
+
+    async def _pass_over(self, gap: Gap) -> None:
+        if gap.start < gap.stop:
+            await self.give_up(gap)
 
     async def _commit(self, records: Sequence[Record]) -> None:
         if records:
             batch = [submission(record, self._ids[record.place.topic]) for record in records]
             begun = time.monotonic()
-            await self._patiently(lambda: self._on_thread(self._receive, batch))
+            await self._patiently(lambda: self._received(batch))
             self.metrics.taken(len(records), time.monotonic() - begun)
             self.progress.done(records)
             self._committed()
+
+    async def _received(self, batch: Sequence[Submission]) -> None:
+        """Take a batch in. What the database lacks before it is read again first; then it is tried again."""
+        try:
+            await self._on_thread(self._receive, batch)
+        except Skipped as skipped:
+            place = Place(skipped.topic, skipped.partition)
+            await self._repair(Gap(place, skipped.start, skipped.stop))
+            raise
 
     async def _patiently(self, attempt: Callable[[], Awaitable[Result]]) -> Result:
         """Try until it is done: no fault here is the record's."""
@@ -187,5 +201,5 @@ class Intake:
 
     def _write_off(self, origin: Origin, missing: int) -> None:
         with self._database.write() as conn:
-            positions.advance(conn, [origin])
+            positions.skip(conn, origin)
             positions.missed(conn, missing)

@@ -4,8 +4,9 @@ What the group has committed at Kafka is a hint: Faust commits past what is not 
 offsets by hand. The database's position was written with the messages, so it decides.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from carepath.store.positions import Position
 from consumers.records import Place, Record
@@ -36,6 +37,12 @@ def beginning(stored: Position | None, topic_id: str, log: Log) -> int:
     if stored is None or stored.topic_id != topic_id or stored.next > log.end:
         return log.first
     return stored.next
+
+
+def runs(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Records of one partition, split where offsets are missing."""
+    numbered = groupby(enumerate(records), lambda pair: pair[1].offset - pair[0])
+    return ([record for _, record in run] for _, run in numbered)
 
 
 @dataclass(slots=True)

@@ -115,7 +115,7 @@ class Watch:
                     told = {"topic": gap.place.topic, "partition": gap.place.partition}
                     log.error("stalled", **told, next=gap.start, end=gap.stop)
                     return True
-            await self._intake.give_up(gap, gap.stop - gap.start)
+            await self._intake.give_up(gap)
         except Exception as fault:  # noqa: BLE001 -- Kafka or the database is away: that is no stall
             log.warning("cannot look", fault=type(fault).__name__)
         return False

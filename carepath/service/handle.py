@@ -80,7 +80,8 @@ class Service:
     def receive(self, batch: Sequence[Submission]) -> list[Answer]:
         """Take in what came in streams, each with its ``origin``; what the senders are told is in their feeds.
 
-        Raises the database's fault when it is out of reach: nothing may be left out, so try all of it again.
+        Raises the database's fault when it is out of reach, and ``positions.Skipped`` when something before these
+        was not taken in: nothing may be left out, so try all of it again.
         """
         return self._take(batch, self._set_aside)
 
@@ -156,6 +157,8 @@ class Service:
         """One transaction; on a fault that is not the database's own, each half by itself."""
         try:
             return self._with_patience(readings, now)
+        except positions.Skipped:  # nobody's fault here, and no smaller batch would help
+            raise
         except Exception as fault:
             away = out_of_reach(fault)
             if len(readings) == 1 or away:

@@ -3,7 +3,7 @@
 Used to find gaps only. What comes again is recognised by the inbox: a topic made anew starts at 0.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
@@ -42,18 +42,49 @@ def load(conn: Connection, topics: Collection[str]) -> dict[tuple[str, int], Pos
     }
 
 
+class Skipped(Exception):
+    """Records before these have not been taken in, whatever the reader thinks: nothing was written."""
+
+    def __init__(self, topic: str, partition: int, start: int, stop: int) -> None:
+        """Offsets from ``start`` up to, not with, ``stop``."""
+        super().__init__(f"{topic} {partition}: {start} to {stop}")
+        self.topic, self.partition, self.start, self.stop = topic, partition, start, stop
+
+
 def advance(conn: Connection, taken: Iterable[Origin]) -> None:
-    """Everything up to and with these has been taken in; a position goes back only with a new topic."""
+    """Everything up to and with these has been taken in; a position goes back only with a new topic.
+
+    Raises ``Skipped`` when they do not follow what was taken in before. A reader can be ahead of the database: one
+    that failed over to a copy, or was restored, has forgotten what the reader remembers.
+    """
+    first: dict[tuple[str, int], int] = {}
     newest: dict[tuple[str, int], Origin] = {}
     for origin in taken:
         place = (origin.topic, origin.partition)
+        first[place] = min(origin.offset, first.get(place, origin.offset))
         if place not in newest or newest[place].offset < origin.offset:
             newest[place] = origin
     known = load(conn, {topic for topic, _ in newest})
+    for place, origin in newest.items():
+        at = known.get(place)
+        if at and at.topic_id == origin.topic_id and at.next < first[place]:
+            raise Skipped(*place, at.next, first[place])
+    _raise(conn, known, newest.values())
+
+
+def skip(conn: Connection, upto: Origin) -> None:
+    """Nothing before this, nor this, is to be had."""
+    _raise(conn, load(conn, [upto.topic]), [upto])
+
+
+def _raise(
+    conn: Connection, known: Mapping[tuple[str, int], Position], newest: Iterable[Origin]
+) -> None:
     rows = [
         {"topic": o.topic, "partition": o.partition, "topic_id": o.topic_id, "next": o.offset + 1}
-        for place, o in sorted(newest.items())
-        if known.get(place, _NOWHERE).topic_id != o.topic_id or known[place].next <= o.offset
+        for o in sorted(newest, key=lambda o: (o.topic, o.partition))
+        if (at := known.get((o.topic, o.partition), _NOWHERE)).topic_id != o.topic_id
+        or at.next <= o.offset
     ]
     replace_rows(conn, positions, rows)
 

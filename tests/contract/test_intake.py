@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from carepath.service import Answer, Submission
-from carepath.store import positions
+from carepath.store import positions, tables
 from carepath.store.database import DatabaseError
 from carepath.store.positions import Origin, Position
 from consumers import intake as module
@@ -63,7 +64,7 @@ class Bench:
     def reached(self, offset: int, topic_id: str) -> None:
         """An earlier worker has taken everything up to this offset in."""
         with self.door.service.database.write() as conn:
-            positions.advance(conn, [Origin(WARD.topic, topic_id, WARD.partition, offset)])
+            positions.skip(conn, Origin(WARD.topic, topic_id, WARD.partition, offset))
 
     def position(self) -> tuple[Position | None, int]:
         """How far the ward's partition is, and how many records are missing."""
@@ -162,6 +163,21 @@ async def test_a_gap_is_read_again_before_what_comes_after_it(bench: Bench) -> N
     assert bench.acknowledged == [0, 5]
     assert {about for about, _ in receipts(bench.door)} == {matters.message_id(n) for n in range(6)}
     assert bench.position() == (Position("id", 6), 0)
+
+
+async def test_what_the_database_has_forgotten_is_read_again(bench: Bench) -> None:
+    """As a copy has that it failed over to: what the worker remembers does not count."""
+    await bench.begin(0, 0)
+    for n in range(5):
+        await bench.arrive(n, admission(n))
+    await bench.run(acknowledged=5)
+    with bench.door.service.database.write() as conn:
+        conn.execute(update(tables.positions).values(next=2))
+    bench.kept = {n: admission(n) for n in (2, 4)}
+    await bench.arrive(5, admission(5))
+    await bench.run(acknowledged=6)
+    assert bench.batches == [[0, 1, 2, 3, 4], [2], [4], [5]]
+    assert bench.position() == (Position("id", 6), 1)
 
 
 async def test_what_is_nowhere_to_be_had_is_an_alarm_and_passed_over(bench: Bench) -> None:

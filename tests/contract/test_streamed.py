@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -312,20 +313,33 @@ def test_what_the_database_cannot_do_is_not_waited_for(
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(taken=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 1), st.integers(0, 20))))
-def test_a_position_goes_back_only_with_a_new_topic(
+def test_a_position_goes_on_where_it_is_and_back_only_with_a_new_topic(
     broker: Door, taken: list[tuple[str, int, int]]
 ) -> None:
-    """Whatever is taken in again, in any batches: the highest offset of the newest topic counts."""
+    """Whatever is taken in again; what does not follow is not written, since something would be left out."""
     topic = f"carepath.inbound.{next(TOPICS)}"
     expected: dict[tuple[str, int], Position] = {}
     for topic_id, partition, offset in taken:
-        with broker.service.database.write() as conn:
-            positions.advance(conn, [Origin(topic, topic_id, partition, offset)])
         known = expected.get((topic, partition), Position("", 0))
-        newest = max(known.next, offset + 1) if known.topic_id == topic_id else offset + 1
-        expected[topic, partition] = Position(topic_id, newest)
+        follows = known.topic_id != topic_id or offset <= known.next
+        refused = nullcontext() if follows else pytest.raises(positions.Skipped)
+        with refused, broker.service.database.write() as conn:
+            positions.advance(conn, [Origin(topic, topic_id, partition, offset)])
+        if follows:
+            newest = max(known.next, offset + 1) if known.topic_id == topic_id else offset + 1
+            expected[topic, partition] = Position(topic_id, newest)
     with broker.service.database.read() as conn:
         assert positions.load(conn, [topic]) == expected
+
+
+def test_records_that_do_not_follow_are_not_taken_in(broker: Door) -> None:
+    """Good or bad, nothing of the batch is written: who reads has to read again what comes before."""
+    receive(broker, admission(1))
+    before = {table.name: count(broker.service.database, table) for table in WRITTEN}
+    with pytest.raises(positions.Skipped) as caught:
+        receive(broker, admission(2), b"{", first=3)
+    assert (caught.value.start, caught.value.stop) == (1, 3)
+    assert {table.name: count(broker.service.database, table) for table in WRITTEN} == before
 
 
 def test_organisations_with_topics(broker: Door) -> None:
