@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import select
 
 from carepath.service import Service, ServiceOptions, Submission
-from carepath.store import feed, restore, streams
+from carepath.store import feed, positions, restore, streams
 from carepath.store.backup import Backup, dump
 from carepath.store.database import Database, migrate
 from carepath.store.positions import Origin
@@ -49,11 +49,14 @@ def filled(database: Database, clock: Clock, people: int = 2) -> Service:
     return service
 
 
-def tell(service: Service, told: Sequence[Told], begin: int = 0) -> None:
-    """Take messages in from their senders' streams, from an offset on, and number what follows."""
-    for offset, message in enumerate(told, start=begin):
+def tell(service: Service, told: Sequence[Told]) -> None:
+    """Take messages in from their senders' streams, and number what follows."""
+    for message in told:
         party = sender(message)
-        origin = Origin(inbound(party), "a topic", 0, offset)
+        topic = inbound(party)
+        with service.database.read() as conn:
+            at = positions.load(conn, [topic]).get((topic, 0))
+        origin = Origin(topic, "a topic", 0, at.next if at else 0)
         source = orjson.dumps(message)
         service.receive([Submission(source, organisation=party, origin=origin)])
     number(service.database)

@@ -230,7 +230,7 @@ def test_a_database_in_use_is_replaced_only_when_asked(
         conn.exec_driver_sql("CREATE TABLE others (a integer)")
     file = write(database, tmp_path, clock())
     was = rows(database)["events"]
-    tell(service, stories.hospital_stay(), begin=100)
+    tell(service, stories.hospital_stay())
     with pytest.raises(Refused, match="not empty"):
         restore_into(database, file, clock())
     assert len(rows(database)["events"]) == 36
