@@ -36,7 +36,7 @@ def make_parked(broker: Broker) -> None:
     options: dict[str, Any] = broker.options()
     with closing(KafkaAdminClient(**options, bootstrap_timeout_ms=int(PATIENCE * 1000))) as client:
         if PARKED not in client.list_topics():
-            client.create_topics({PARKED: {"num_partitions": PARTITIONS}})
+            client.create_topics({PARKED: {"num_partitions": 1}})
 
 
 @contextmanager
@@ -44,7 +44,8 @@ def reading(broker: Broker, *topics: str) -> Iterator["Reader"]:
     """A reader of these topics from their beginning."""
     options: dict[str, Any] = broker.options()
     with closing(KafkaConsumer(**options, auto_offset_reset="earliest")) as consumer:
-        consumer.assign([TopicPartition(topic, n) for topic in topics for n in range(PARTITIONS)])
+        parts = {topic: sorted(consumer.partitions_for_topic(topic)) for topic in topics}
+        consumer.assign([TopicPartition(topic, n) for topic in topics for n in parts[topic]])
         yield Reader(consumer)
 
 
