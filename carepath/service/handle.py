@@ -208,7 +208,8 @@ class Service:
     ) -> list[Answer]:
         directory, base_url = self._parties.current, self.options.base_url
         effects = Effects(unit, directory, base_url)
-        streamed = Streamed(unit, directory, base_url)
+        topics = {submission.origin.topic for submission, _ in batch if submission.origin}
+        streamed = Streamed(unit, directory, base_url, positions.load(unit.connection, topics))
         intake = Intake(
             unit, directory, effects, base_url, self.options.clock_skew, self.options.open_mode
         )

@@ -3,17 +3,18 @@
 Everything is in the batch's own transaction and has a deterministic id: read again, it changes nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import orjson
 
 from carepath.service import answers
-from carepath.service.answers import Answer, Submission
+from carepath.service.answers import Answer, Submission, Verdict
 from carepath.service.intake import parked_id
 from carepath.store.arrivals import Arrival
 from carepath.store.feed import PARKED
-from carepath.store.positions import Origin
+from carepath.store.positions import Origin, Position
 from carepath.store.unit import Unit
 from fhir_mappings.receipt import rejection
 from pathways.events import EventCode
@@ -32,6 +33,7 @@ class Streamed:
     unit: Unit
     directory: Directory
     base_url: str
+    positions: Mapping[tuple[str, int], Position]  # before this batch
 
     def turned_away(
         self, submission: Submission, refusal: Refusal, about: str | None, id_: str | None = None
@@ -55,7 +57,12 @@ class Streamed:
         self._tell(submission, id_, stable_id("receipt", id_), orjson.dumps(receipt))
 
     def answered(self, submission: Submission, arrival: Arrival, answer: Answer) -> None:
-        """The receipt in the feed; and where the bytes would be kept nowhere else, they are parked."""
+        """The receipt in the feed; and where the bytes would be kept nowhere else, they are parked.
+
+        A record that is read again had its answer, or gets it when what waits is placed.
+        """
+        if answer.verdict is Verdict.DUPLICATE and self._read_before(submission):
+            return
         if answer.parked is not None:
             self._notice(submission, parked_id(arrival), answer.parked)
         elif answer.refusal is not None and answer.event_id is None:
@@ -77,6 +84,11 @@ class Streamed:
             source=submission.source,
         )
         self._notice(submission, id_, reason)
+
+    def _read_before(self, submission: Submission) -> bool:
+        origin = _origin(submission)
+        at = self.positions.get((origin.topic, origin.partition))
+        return at is not None and at.topic_id == origin.topic_id and origin.offset < at.next
 
     def _notice(self, submission: Submission, id_: str, reason: str) -> None:
         """For the operator: where it stood and why, nothing of what is in it."""

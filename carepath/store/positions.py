@@ -34,6 +34,8 @@ class Position:
 
 def load(conn: Connection, topics: Collection[str]) -> dict[tuple[str, int], Position]:
     """The positions of these topics' partitions; none for a partition nobody has read."""
+    if not topics:
+        return {}
     at = positions.c
     wanted = select(at.topic, at.partition, at.topic_id, at.next).where(at.topic.in_(topics))
     return {
