@@ -67,9 +67,13 @@ def stored(row: RowMapping) -> Stored:
 
 
 def granted(reader: str | ColumnElement[str], now: int | BindParameter[int]) -> ColumnElement[bool]:
-    """A grant that ``reader`` holds at ``now``."""
+    """A grant that ``reader`` holds at ``now``.
+
+    It holds from when it is there. ``since`` is not asked: it is by the clock of whoever wrote it, and one that
+    runs ahead, or a moment taken before the snapshot, would withhold an update from its receiver for good.
+    """
     lasting = or_(grants.c.until.is_(None), grants.c.until > now)
-    return and_(grants.c.reader == reader, grants.c.since <= now, lasting)
+    return and_(grants.c.reader == reader, lasting)
 
 
 def visible(type_: str, viewer: Viewer) -> tuple[ColumnElement[bool], ...]:

@@ -48,11 +48,17 @@ def taken_in(database: Database, event: str, source: bytes, sender: str = "hospi
 
 
 def granted(
-    database: Database, reader: str, event: str, *, patient: str = "p", until: int | None = None
+    database: Database,
+    reader: str,
+    event: str,
+    *,
+    patient: str = "p",
+    since: int = 0,
+    until: int | None = None,
 ) -> None:
     """A grant in thread ``t``."""
     row = {"patient": patient, "reader": reader, "event": event, "thread": "t"}
-    put(database, grants, {**row, "basis": "addressed", "since": 0, "until": until})
+    put(database, grants, {**row, "basis": "addressed", "since": since, "until": until})
 
 
 def versioned(database: Database, type_: str, id_: str, *updates: int, **index: Any) -> None:

@@ -100,6 +100,16 @@ def test_racing_relays_leave_no_gap_and_double_nothing(database: Database) -> No
     assert len(told) == len(set(told)), "two relays gave out the same number"
 
 
+def test_a_writers_clock_that_runs_ahead_withholds_nothing(database: Database) -> None:
+    """Two machines' clocks are never the same, and a right that is written holds."""
+    taken_in(database, "e", b"{}")
+    granted(database, "north", "e", since=NOW + 10_000)
+    sent(database, "north", "a", event="e", patient="p")
+    number(database)
+    (seen,) = read(database, "north")
+    assert not seen.withheld
+
+
 def test_right_is_tried_at_delivery(database: Database) -> None:
     """Without a grant that holds now, the number stays and everything else is withheld."""
     taken_in(database, "e1", b'{"resourceType":"Bundle"}')
