@@ -116,9 +116,11 @@ class Streamed:
 
         Once for each record: who sends a message again is answered again, a record that is read again is not.
         """
-        receiver = submission.organisation or ""
+        receiver, origin = submission.organisation or "", _origin(submission)
+        # not the topic's UUID: a worker may still know a topic that was made anew by its old one
+        where = (origin.topic, str(origin.partition), str(origin.offset))
         self.unit.send(
-            id=stable_id("outbox", about, receiver, EventCode.ACKNOWLEDGEMENT, _place(submission)),
+            id=stable_id("outbox", about, receiver, EventCode.ACKNOWLEDGEMENT, *where),
             receiver=receiver,
             kind=EventCode.ACKNOWLEDGEMENT.value,
             patient=None,
