@@ -4,6 +4,7 @@ What Faust would do besides is left off or taken from it (the traps: docs/adr): 
 nothing, serves no web, keeps no tables, and where it begins to read is for the database to say.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import Any, cast
@@ -14,6 +15,7 @@ from faust.streams import Stream
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, EventT, StreamT
 from faust.types.auth import CredentialsT
+from mode.threads import WorkerThread
 from typing_extensions import override
 
 from consumers.progress import Log
@@ -26,6 +28,8 @@ Arrive = Callable[[Record, Ack], Awaitable[None]]
 """Is given each record that has come, and what to call when it is committed."""
 Begin = Callable[[Mapping[Place, Log]], Awaitable[Mapping[Place, int]]]
 """Is told what Kafka has of the partitions that were assigned, and says where to begin in each."""
+
+_SOON = 0.02  # seconds
 
 
 class _Boot(BootStrategy):
@@ -47,8 +51,34 @@ class App(faust.App):
         """Faust would make folders here."""
 
 
+class _Thread(WorkerThread):
+    """Does not keep the process alive, and does not block the event loop that it may itself be waiting for."""
+
+    def __init__(self, service: "_ConsumerThread", **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+    @override
+    def stop(self) -> None:
+        """``_ConsumerThread.stop`` waits for it."""
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    Worker = _Thread
+
+    @override
+    async def stop(self) -> None:
+        await super().stop()
+        while self._thread is not None and self._thread.is_alive():  # noqa: ASYNC110 -- has no event
+            await asyncio.sleep(_SOON)
+
+
 class _Consumer(driver.Consumer):
     """Begins where it is told, not where the group has committed; and has no pauses of a second under load."""
+
+    @override
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @override
     async def seek_to_committed(self) -> Mapping[TP, int]:

@@ -3,6 +3,7 @@
 Everything is in the batch's own transaction and has a deterministic id: read again, it changes nothing.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -114,10 +115,10 @@ class Streamed:
     def _tell(self, submission: Submission, about: str, receipt_id: str, receipt: bytes) -> None:
         """To the organisation whose stream it is, which may send for its units.
 
-        Once for each record: who sends a message again is answered again, a record that is read again is not.
+        Once for each record: who sends a message again is answered again, a record that is read again is not, not
+        even under another UUID of its topic (``_place``).
         """
         receiver, origin = submission.organisation or "", _origin(submission)
-        # not the topic's UUID: a worker may still know a topic that was made anew by its old one
         where = (origin.topic, str(origin.partition), str(origin.offset))
         self.unit.send(
             id=stable_id("outbox", about, receiver, EventCode.ACKNOWLEDGEMENT, *where),
@@ -135,9 +136,9 @@ class Streamed:
 
 
 def _place(submission: Submission) -> str:
-    origin = _origin(submission)
-    place = (origin.topic, origin.topic_id, str(origin.partition), str(origin.offset))
-    return stable_id("parked", *place)
+    """Which record it is, by what stands there: a worker may know a topic that was made anew by its old UUID."""
+    origin, content = _origin(submission), hashlib.sha256(submission.source).hexdigest()
+    return stable_id("parked", origin.topic, str(origin.partition), str(origin.offset), content)
 
 
 def _origin(submission: Submission) -> Origin:

@@ -181,6 +181,14 @@ def test_records_that_come_again_change_nothing(broker: Door) -> None:
     assert position(broker) == Position("a", 5)
 
 
+def test_poison_is_parked_once_whatever_its_topic_is_known_by(broker: Door) -> None:
+    """A worker may read a topic that was made anew under its old UUID first; other bytes there are another record."""
+    for topic_id, source in (("a", b"{"), ("b", b"{"), ("b", b"["), ("c", b"[")):
+        broker.service.receive([record(source, 0, topic_id)])
+    assert sorted(aside(broker)) == [("malformed", b"["), ("malformed", b"{")]
+    assert len(receipts(broker)) == len(broker.feed("parked")) == 2
+
+
 WRITTEN = (tables.events, tables.outbox, tables.parked, tables.inbox, tables.grants)
 
 
