@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from carepath.service import Service, Submission
-from carepath.store import feed, queries
+from carepath.store import numbering, queries
 from carepath.store.backup import dump
 from carepath.store.database import Database, migrate, open_database
 from carepath.store.resources import Viewer
@@ -50,7 +50,7 @@ def tell(database: Database) -> None:
     told = [*stories.everything(), *reversed(stories.hospital_stay()), *corrected()]
     service.handle([Submission(orjson.dumps(message)) for message in told])
     with database.write() as connection:
-        while feed.number(connection):
+        while numbering.number(connection):
             pass
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from carepath.store import feed
+from carepath.store import feed, numbering
 from carepath.store.database import Database
 from carepath.store.times import micros
 
@@ -66,7 +66,7 @@ class Relay:
             return {}
         with self._database.write() as conn:
             feed.delivered(conn, handed, micros(datetime.now(UTC)))
-            grown = feed.number(conn)
+            grown = numbering.number(conn)
         if handed:
             self.wake()  # another relay may have left a feed alone because we had it locked
         return grown

@@ -1,9 +1,4 @@
-"""Feeds: one per receiver, numbered without gaps when rows are claimed, read from a number on.
-
-Intake only adds rows to the outbox. ``number`` gives them their numbers: on PostgreSQL it locks the feeds
-it works on and leaves those another relay has locked, so several relays share the work; on SQLite there is
-one writer. It needs READ COMMITTED on PostgreSQL: after the lock, it must see what the last holder wrote.
-"""
+"""Feeds: one per receiver, numbered without gaps (``numbering``), read from a number on."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -29,7 +24,7 @@ from sqlalchemy import (
 )
 
 from carepath.store.resources import granted
-from carepath.store.tables import deliveries, events, feeds, grants, inbox, meta, outbox, streams
+from carepath.store.tables import deliveries, feeds, grants, inbox, meta, outbox, streams
 from carepath.store.times import instant
 from carepath.store.upserts import insert_new, replace_rows
 from pathways.messages import stable_id
@@ -70,27 +65,6 @@ class Item:
     source: bytes | None
 
 
-def number(conn: Connection, limit: int = 1000) -> dict[str, int]:
-    """Give pending rows their numbers; the newest number of every feed that got some."""
-    claimed = _claim(conn)
-    if not claimed:
-        return {}
-    places = _places(claimed, limit)
-    numbered = conn.execute(
-        update(outbox)
-        .where(outbox.c.id == places.c.id)
-        .values(number=places.c.number)
-        .returning(outbox.c.receiver, outbox.c.number)
-    )
-    newest: dict[str, int] = {}
-    for receiver, given in numbered:
-        newest[receiver] = max(given, newest.get(receiver, 0))
-    if newest:
-        last = case(newest, value=feeds.c.receiver)
-        conn.execute(update(feeds).where(feeds.c.receiver.in_(newest)).values(last=last))
-    return newest
-
-
 def last(conn: Connection, receiver: str) -> int:
     """The newest number of the feed; 0 before the first."""
     return conn.execute(select(feeds.c.last).where(feeds.c.receiver == receiver)).scalar() or 0
@@ -122,6 +96,13 @@ def unpublished(
     for row in conn.execute(_unpublished(), told).mappings():
         found.setdefault(row["receiver"], []).append(_item(row))
     return found
+
+
+def items(conn: Connection, receiver: str, ids: Collection[str], now: int) -> dict[str, Item]:
+    """Places in the feed by their outbox ids, with the right to see them tried at ``now``."""
+    page = select(outbox.c.id).where(outbox.c.id.in_(ids)).subquery()
+    rows = conn.execute(_items(page, _withheld(receiver, now))).mappings()
+    return {row["id"]: _item(row) for row in rows}
 
 
 @cache
@@ -231,7 +212,7 @@ def lag(conn: Connection) -> dict[str, int]:
         .where(outbox.c.receiver == feeds.c.receiver, outbox.c.number > feeds.c.delivered)
         .scalar_subquery()
     )
-    without_jump = feeds.c.delivered >= _floor(conn)
+    without_jump = feeds.c.delivered >= floor(conn)
     behind = case((without_jump, feeds.c.last - feeds.c.delivered), else_=counted)
     return dict(conn.execute(select(feeds.c.receiver, behind)).all())
 
@@ -243,74 +224,23 @@ def begin_anew(conn: Connection, now: int) -> None:
     which tells the receiver why numbers are missing before it and that what follows may be known by its id.
     """
     known = dict(conn.execute(select(feeds.c.receiver, feeds.c.last)).all())
-    floor = max(now, *(last + 1 for last in known.values()), 1)
-    replace_rows(conn, meta, [{"name": _FLOOR, "value": floor}])
-    insert_new(conn, outbox, [_notice(receiver, floor) for receiver in known])
-    conn.execute(update(feeds).values(last=floor))
+    begins = max(now, *(last + 1 for last in known.values()), 1)
+    replace_rows(conn, meta, [{"name": _FLOOR, "value": begins}])
+    insert_new(conn, outbox, [notice(receiver, begins) for receiver in known])
+    conn.execute(update(feeds).values(last=begins))
 
 
-def _notice(receiver: str, number: int) -> dict[str, object]:
+def notice(receiver: str, number: int) -> dict[str, object]:
+    """The outbox row that tells a receiver that its feed was begun anew at this number."""
     id_ = stable_id(RESTORED, receiver, str(number))
     empty = {column.name: None for column in outbox.columns}
     told = {"kind": RESTORED, "message_id": id_, "withheld": False, "created": number}
     return {**empty, **told, "id": id_, "receiver": receiver, "number": number}
 
 
-def _floor(conn: Connection) -> int:
+def floor(conn: Connection) -> int:
     """Where the feeds of a restored store begin; 0 in any other."""
     return conn.execute(select(meta.c.value).where(meta.c.name == _FLOOR)).scalar() or 0
-
-
-def _claim(conn: Connection) -> list[str]:
-    """The receivers with pending rows whose feed is ours for this transaction."""
-    # the earliest of each, unused, makes SQLite read the small index of pending rows
-    oldest = func.min(outbox.c.created)
-    pending_rows = (
-        select(outbox.c.receiver, oldest)
-        .where(outbox.c.number.is_(None))
-        .group_by(outbox.c.receiver)
-    )
-    receivers = sorted(conn.execute(pending_rows).scalars())
-    if not receivers:
-        return []
-    known = select(feeds.c.receiver).where(feeds.c.receiver.in_(receivers))
-    fresh = sorted({*receivers} - {*conn.execute(known).scalars()})
-    if fresh:
-        _begin(conn, fresh)
-    locked = known.order_by(feeds.c.receiver).with_for_update(skip_locked=True)
-    return list(conn.execute(locked).scalars())
-
-
-def _begin(conn: Connection, receivers: list[str]) -> None:
-    """New feeds. One may have been there before the store was restored: then it is begun anew."""
-    floor = _floor(conn)
-    empty = {"last": floor, "delivered": 0, "delivered_at": None}
-    insert_new(conn, feeds, [{"receiver": receiver, **empty} for receiver in receivers])
-    if floor:
-        insert_new(conn, outbox, [_notice(receiver, floor) for receiver in receivers])
-
-
-def _places(receivers: list[str], limit: int) -> Subquery:
-    """The oldest pending rows of the feeds, each with its number.
-
-    Within a batch, what came first goes first, and what the broker adds to a message goes before it.
-    """
-    came = func.coalesce(events.c.received, outbox.c.created)
-    order = (outbox.c.created, came, outbox.c.body.is_(None), outbox.c.id)
-    oldest = (
-        select(outbox.c.id, outbox.c.receiver, func.row_number().over(order_by=order).label("at"))
-        .outerjoin(events, events.c.id == outbox.c.event)
-        .where(outbox.c.number.is_(None), outbox.c.receiver.in_(receivers))
-        .order_by(*order)
-        .limit(limit)
-        .subquery()
-    )
-    within = func.row_number().over(partition_by=oldest.c.receiver, order_by=oldest.c.at)
-    return (
-        select(oldest.c.id, (feeds.c.last + within).label("number"))
-        .join(feeds, feeds.c.receiver == oldest.c.receiver)
-        .subquery()
-    )
 
 
 def _withheld(

@@ -210,6 +210,7 @@ feeds = Table(
     Column("last", BigInteger, nullable=False),  # newest number given
     Column("delivered", BigInteger, nullable=False),  # highest number handed to the receiver
     Column("delivered_at", BigInteger),
+    Column("confirmed", BigInteger, nullable=False, server_default="0"),  # by who reads its mailbox
 )
 
 deliveries = Table(
@@ -309,3 +310,59 @@ resource_tokens = Table(
 )
 Index("ix_resource_tokens_blind", resource_tokens.c.blind)
 Index("ix_resource_tokens_blind_value", resource_tokens.c.blind_value)
+
+resource_values = Table(
+    "resource_values",
+    metadata,
+    Column("type", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),  # search parameter
+    Column("system", Text, nullable=False),  # of a code; the type of what is referred to
+    Column(
+        "value", Text, nullable=False
+    ),  # a code, an id, a URL: nothing that tells who it is about
+    PrimaryKeyConstraint("type", "id", "name", "system", "value"),
+)
+Index(
+    "ix_resource_values_found",
+    resource_values.c.type,
+    resource_values.c.name,
+    resource_values.c.value,
+)
+
+resource_dates = Table(
+    "resource_dates",
+    metadata,
+    Column("type", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),  # search parameter
+    Column("starts", BigInteger),
+    Column("ends", BigInteger),  # excluded
+    PrimaryKeyConstraint("type", "id", "name"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Text, primary_key=True),  # of the Subscription
+    Column("receiver", Text, nullable=False, index=True),  # whose feed; "*" is the operator's
+    Column("status", Text, nullable=False),  # requested | active | error | off
+    Column("body", LargeBinary, nullable=False),  # JSON of pathways.subscriptions.Subscription
+    Column("numbered", BigInteger, nullable=False),  # of its newest event
+    Column("delivered", BigInteger, nullable=False),  # its subscriber has all up to here
+    Column("tries", Integer, nullable=False),  # that failed in a row
+    Column("next_try", BigInteger),  # not before; none: at once
+    Column("told", BigInteger),  # when anything was sent the last time
+    Column("error", Text),  # code of subscription-error
+    Column("holder", Text),  # who sends, until the lease ends
+    Column("leased_until", BigInteger),
+)
+
+subscription_events = Table(
+    "subscription_events",
+    metadata,
+    Column("subscription", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),  # from 1, without gaps
+    Column("item", Text, nullable=False),  # the outbox row
+    PrimaryKeyConstraint("subscription", "number"),
+)

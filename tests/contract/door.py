@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from carepath.delivery.content import bundle
 from carepath.service import Answer, Service, ServiceOptions, Submission
-from carepath.store import feed, parties, tables
+from carepath.store import feed, numbering, parties, tables
 from carepath.store.feed import Item
 from carepath.store.times import micros
 from fhir_mappings.resources import organization
@@ -116,7 +116,7 @@ class Door:
     def feed(self, party: str) -> list[Item]:
         """All that a party was sent, in its order, as it may see it now."""
         with self.service.database.write() as conn:
-            feed.number(conn)
+            numbering.number(conn)
             return feed.after(conn, party, 0, micros(NOW), limit=1000)
 
     def kinds(self, party: str) -> list[str]:

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import select
 
 from carepath.service import Service, ServiceOptions, Submission
-from carepath.store import feed, positions, restore, streams
+from carepath.store import numbering, positions, restore, streams
 from carepath.store.backup import Backup, dump
 from carepath.store.database import Database, migrate
 from carepath.store.positions import Origin
@@ -72,7 +72,7 @@ def sender(message: Told) -> str:
 def number(database: Database) -> None:
     """Give everything that waits its number."""
     with database.write() as conn:
-        while feed.number(conn):
+        while numbering.number(conn):
             pass
 
 

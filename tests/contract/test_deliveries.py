@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from carepath.cli.deliveries import app
 from carepath.cli.output import Trouble
-from carepath.store import feed, streams
+from carepath.store import numbering, streams
 from carepath.store.database import Database
 from carepath.store.streams import Cursor, Mark
 from tests.contract.stored import opened, sent
@@ -25,7 +25,7 @@ def database(database_url: str) -> Iterator[Database]:
             for n in range(count):
                 sent(database, party, f"{party}-{n}", created=n * HOUR)
         with database.write() as conn:
-            feed.number(conn)
+            numbering.number(conn)
             streams.enter(conn, ["north", "south"])
             streams.claim(conn, ["north"], "me", now=0, until=1)
             streams.settle(conn, "me", [Mark("north", 0, 4)], 5 * HOUR)

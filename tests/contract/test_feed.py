@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from carepath.delivery.relay import Relay
-from carepath.store import feed
+from carepath.store import feed, numbering
 from carepath.store.database import Database
 from carepath.store.tables import feeds, outbox
 from tests.contract.stored import NOW, granted, opened, put, sent, taken_in
@@ -26,7 +26,7 @@ def database(database_url: str) -> Iterator[Database]:
 def number(database: Database, limit: int = 1000) -> dict[str, int]:
     """One round of numbering in a transaction of its own."""
     with database.write() as conn:
-        return feed.number(conn, limit)
+        return numbering.number(conn, limit)
 
 
 def read(database: Database, receiver: str, since: int = 0, limit: int = 100) -> list[feed.Item]:

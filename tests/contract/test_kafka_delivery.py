@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
-from carepath.store import feed, streams, tables
+from carepath.store import feed, numbering, streams, tables
 from carepath.store.database import Database
 from carepath.store.streams import Cursor, Mark
 from carepath.store.tables import deliveries, feeds, outbox
@@ -139,7 +139,7 @@ def test_many_feeds_are_read_at_once_as_each_alone(database: Database) -> None:
                 granted(database, party, f"{party}-{n}")
             sent(database, party, f"{party}-{n}", event=f"{party}-{n}", patient="p", created=n)
     with database.write() as conn:
-        feed.number(conn)
+        numbering.number(conn)
     with database.read() as conn:
 
         def read(limit: int = 9, size: int = 900, total: int = 900) -> dict[str, list[feed.Item]]:
@@ -339,7 +339,7 @@ def test_a_jump_of_numbers_is_found(database: Database) -> None:
     """A restored feed goes on far above: what follows the jump is found by itself."""
     sent(database, "north", "a", kind="acknowledgement", body=b"{}")
     with database.write() as conn:
-        feed.number(conn)
+        numbering.number(conn)
         streams.enter(conn, ["north"])
         feed.begin_anew(conn, 5_000_000)
         streams.claim(conn, ["north"], "me", now=0, until=1)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from carepath.api.metrics import Metrics
-from carepath.store import feed, positions, streams
+from carepath.store import feed, numbering, positions, streams
 from carepath.store.database import Database, migrate
 from carepath.store.figures import figures
 from carepath.store.tables import parked
@@ -47,7 +47,7 @@ def test_what_waits_and_for_how_long(database: Database) -> None:
     """Without a number, not handed over, not published: how much and since when."""
     sent(database, "north", "a", "b", "c", created=NOW - 9 * MINUTE)
     with database.write() as conn:
-        feed.number(conn)
+        numbering.number(conn)
         feed.delivered(conn, {"north": 1}, NOW)
         streams.enter(conn, ["north"])
         streams.pause(conn, "north", paused=True)
@@ -67,7 +67,7 @@ def test_it_ends_when_nothing_waits_any_more(database: Database) -> None:
     """The next look takes the figures back."""
     sent(database, "north", "a", created=NOW - MINUTE)
     with database.write() as conn:
-        feed.number(conn)
+        numbering.number(conn)
         feed.delivered(conn, {"north": 1}, NOW)
     found = page(database)
     assert found['carepath_feed_undelivered_seconds{receiver="north"}'] == 0
@@ -93,12 +93,12 @@ def test_a_feed_begun_anew_counts_what_is_there(database: Database) -> None:
     """The jump in its numbers is nothing that waits."""
     sent(database, "north", "a", "b", created=NOW - MINUTE)
     with database.write() as conn:
-        feed.number(conn)
+        numbering.number(conn)
         feed.begin_anew(conn, NOW)
     assert page(database)['carepath_feed_undelivered{receiver="north"}'] == 3
     with database.write() as conn:
         feed.delivered(conn, {"north": NOW}, NOW)
     sent(database, "north", "c", created=NOW)
     with database.write() as conn:
-        feed.number(conn)
+        numbering.number(conn)
     assert page(database)['carepath_feed_undelivered{receiver="north"}'] == 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
-from carepath.store import feed, streams
+from carepath.store import numbering, streams
 from carepath.store.database import Database
 from schemas.broker import Broker
 from schemas.topics import PARKED, updates
@@ -141,7 +141,7 @@ def told(
 def numbered(database: Database) -> None:
     """Give what waits its numbers."""
     with database.write() as conn:
-        while feed.number(conn):
+        while numbering.number(conn):
             pass
 
 

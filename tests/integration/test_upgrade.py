@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from carepath.service import Service, Submission
 from carepath.service.rebuild import rebuild
-from carepath.store import feed
+from carepath.store import numbering
 from carepath.store.database import Database, migrate, open_database
 from carepath.store.tables import events, metadata, outbox
 from tests.contract.stored import KEYS
@@ -127,7 +127,7 @@ def take(database: Database, message: stories.Resource) -> int:
     """This release's answer's status."""
     (answer,) = Service(database).handle([Submission(orjson.dumps(message))])
     with database.write() as connection:
-        feed.number(connection)
+        numbering.number(connection)
     return answer.status
 
 
