@@ -1,7 +1,7 @@
 """``handle``: many messages, one transaction, one answer each.
 
-What is wrong with one message never fails its neighbours: unreadable ones never reach the transaction, and when
-the transaction itself fails, the batch is halved until the guilty one stands alone.
+What is wrong with one message never fails its neighbours: unreadable ones take no part in what the others do, and
+when the transaction itself fails, the batch is halved until the guilty one stands alone.
 """
 
 import time

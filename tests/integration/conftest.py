@@ -1,5 +1,7 @@
 """Running servers for the tests that look at Carepath from outside."""
 
+import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +25,18 @@ def client(server: str) -> Iterator[httpx.Client]:
     """A client of the shared server."""
     with httpx.Client(base_url=server, timeout=20, trust_env=False) as client:
         yield client
+
+
+SEED = "CAREPATH_TEST_SEED"
+"""Set it to the seed that a failed run printed, to have the same stories at the same moments again."""
+
+
+@pytest.fixture
+def seed() -> int:
+    """What all that is random in a test follows from."""
+    value = int(os.environ.get(SEED) or secrets.randbelow(1_000_000))
+    print(f"{SEED}={value}")  # noqa: T201 - pytest shows it when the test fails
+    return value
 
 
 @pytest.fixture

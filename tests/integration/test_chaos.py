@@ -4,8 +4,6 @@
 """
 
 import gc
-import os
-import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -17,16 +15,6 @@ from tests.chaos.workplace import Workplace, workplace
 MESSAGES = 5_000
 WITHIN = 20.0
 """Seconds from kill -9 to the next commit. Other tests have the machine too; ``make chaos`` asks for five."""
-SEED = "CAREPATH_TEST_SEED"
-"""Set it to the seed that a failed run printed, to have the same traffic and faults again."""
-
-
-@pytest.fixture
-def seed() -> int:
-    """What all that is random here follows from."""
-    value = int(os.environ.get(SEED) or secrets.randbelow(1_000_000))
-    print(f"{SEED}={value}")  # noqa: T201 - pytest shows it when the test fails
-    return value
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 The oracle judges by what stands on the wire; that it can object is shown first.
 """
 
-import os
 import random
-import secrets
 import signal
 import subprocess
 import sys
@@ -28,16 +26,6 @@ CLIENTS = 6
 WARM = 0.75
 """How often the half second begins with the first answer: a server that has just started takes about as long
 to give it. The other times it begins with the first request."""
-SEED = "CAREPATH_TEST_SEED"
-"""Set it to the seed that a failed run printed, to have the same moments and stories again."""
-
-
-@pytest.fixture
-def seed() -> int:
-    """What all that is random here follows from."""
-    value = int(os.environ.get(SEED) or secrets.randbelow(1_000_000))
-    print(f"{SEED}={value}")  # noqa: T201 - pytest shows it when the test fails
-    return value
 
 
 @pytest.fixture
