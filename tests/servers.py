@@ -61,9 +61,14 @@ def begin_run() -> None:
     made = Path(tempfile.mkdtemp(prefix="carepath-tests-", dir=os.environ.get(_TEMPORARY) or None))
     made.chmod(0o711)  # PostgreSQL's own user must reach its data in there
     os.environ[_FOLDER] = str(made)
-    if sys.dont_write_bytecode:  # every program that starts would compile all there is
+    keep_bytecode(made)
+
+
+def keep_bytecode(folder: Path) -> None:
+    """Where a machine keeps none, every program that starts would compile all there is."""
+    if sys.dont_write_bytecode and os.environ.get("PYTHONDONTWRITEBYTECODE"):
         os.environ["PYTHONDONTWRITEBYTECODE"] = ""
-        os.environ["PYTHONPYCACHEPREFIX"] = str(made / "pycache")
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "pycache")
 
 
 def run_folder() -> Path:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tests.servers import keep_bytecode
+
 
 @dataclass(slots=True)
 class Workplace:
@@ -25,6 +27,7 @@ def workplace() -> Iterator[Workplace]:
     root = os.environ.get("PYTEST_DEBUG_TEMPROOT") or None
     place = Workplace(Path(tempfile.mkdtemp(prefix="carepath-chaos-", dir=root)))
     place.folder.chmod(0o711)  # PostgreSQL's own user must reach its data in there
+    keep_bytecode(place.folder)
     try:
         yield place
     finally:
