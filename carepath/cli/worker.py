@@ -1,6 +1,6 @@
 """``carepath worker``: takes in what comes at Kafka, in the foreground."""
 
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -38,15 +38,15 @@ def worker(
     if healthy:
         within = 10 + 3 * chosen.worker_look_seconds
         raise typer.Exit(0 if Sign(chosen.worker_id).seen(within) else 1)
-    raise typer.Exit(_work(chosen))
+    _work(chosen)
 
 
-def _work(chosen: Settings) -> int:
-    """The exit code. What this needs takes seconds to load, and a health check comes often."""
+def _work(chosen: Settings) -> NoReturn:
+    """What this needs takes seconds to load, and a health check comes often."""
     from carepath.cli import local  # noqa: PLC0415
     from carepath.wiring import store, worker  # noqa: PLC0415
 
     with local.mendable():
         store.migrate(chosen)
         local.calm_collector()
-        return worker.run(chosen)
+        worker.run(chosen)

@@ -26,11 +26,17 @@ _TRACER = get_tracer("carepath")
 
 
 @cache
-def start() -> None:
-    """Send spans where OpenTelemetry's variables say, in the background, until the process ends."""
+def start() -> TracerProvider:
+    """Send spans where OpenTelemetry's variables say, in the background, until ``stop`` or the interpreter's end."""
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     set_tracer_provider(provider)
+    return provider
+
+
+def stop() -> None:
+    """Send what is left, and no more."""
+    start().shutdown()
 
 
 def traced_database(opened: Database) -> Database:

@@ -8,13 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 from carepath.delivery.relay import Relay
 from carepath.settings import Settings
 from carepath.wiring.deliveries import publisher
 from carepath.wiring.logs import configure_logs
-from carepath.wiring.store import Unusable, open_as_set, service_on
+from carepath.wiring.store import Unusable, open_as_set, service_on, tracing
 from consumers.alive import Sign
 from consumers.metrics import Metrics
 from consumers.watch import Ending
@@ -26,16 +26,20 @@ PAUSE_SECONDS: Final = 1.0
 """Before a worker begins anew because Faust has failed."""
 
 
-def run(settings: Settings) -> int:
-    """Work until stopped; the exit code. May replace this process by a new one of itself. Raises ``Unusable``."""
+def run(settings: Settings) -> NoReturn:
+    """Work until stopped, and end the process, or replace it by a new one of itself. Raises ``Unusable``."""
     configure_logs()
-    ending = asyncio.run(_live(settings))
+    loop = asyncio.Runner()  # not closed: Faust has tasks and threads that do not always end when they are told to
+    ending = loop.run(_live(settings))
+    if traced := tracing(settings):
+        traced.stop()
     if ending is Ending.FAILED:
         time.sleep(PAUSE_SECONDS)
     if ending in (Ending.NEW_TOPICS, Ending.OTHER_TOPICS, Ending.FAILED):
         faulthandler.cancel_dump_traceback_later()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 -- ourselves
-    return 0 if ending is Ending.STOPPED else 1
+    sys.stdout.flush()
+    os._exit(0 if ending is Ending.STOPPED else 1)  # all that is ours is closed
 
 
 async def _live(settings: Settings) -> Ending:

@@ -27,7 +27,7 @@ from tests.integration import stories
 from tests.integration.serving import ROOT
 from tests.servers import PATIENCE, requirement
 
-BEFORE, ITS_SCHEMA = "c44756b", "0002"
+BEFORE, ITS_SCHEMA = "5dd1f3e", "0003"
 """The last commit of the release before, and the schema it made."""
 BASE = "http://127.0.0.1:8000/fhir"
 OLD = """
