@@ -1,9 +1,9 @@
-"""Bytes of a FHIR message Bundle, in any dialect, to a message."""
+"""Bytes of a FHIR message Bundle, in any dialect and either format, to a message."""
 
 from fhir_mappings.bundle import JSON, Resources
 from fhir_mappings.dialects import DIALECTS
+from fhir_mappings.formats import parse
 from fhir_mappings.options import Options
-from fhir_mappings.reading import parse
 from fhir_mappings.structure import check
 from pathways.messages import Message
 from pathways.refusals import Reason, Refusal, refuse

@@ -9,8 +9,7 @@ belongs, and take names that only their Python has (``class_fhir``).
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
-from itertools import chain
+from functools import cache, partial, reduce
 from types import NoneType, UnionType
 from typing import Any, Final, TypeAlias, Union, get_args, get_origin
 
@@ -23,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator, core_schema
 from pydantic_core.core_schema import CoreSchema
 
+from fhir_mappings.reading import below
 from pathways.refusals import Issue
 
 JSON: TypeAlias = dict[str, Any]
@@ -126,6 +126,14 @@ def _resource(value: Any) -> object:
     return _sieve(_model(kind) if isinstance(kind, str) else Resource).validate_python(value)
 
 
+def is_resource(kind: str) -> bool:
+    """Whether FHIR R4 has a type of resource of this name."""
+    try:
+        return _model(kind) is not None
+    except (KeyError, ValueError):
+        return False
+
+
 @cache
 def _model(kind: str) -> Model:
     model: Model = get_fhir_model_class(kind)
@@ -173,10 +181,13 @@ def _not_empty(value: JSON) -> JSON:
 # --- what the models say, in our words
 
 
+def _step(place: str, step: int | str) -> str:
+    return f"{place}[{step}]" if isinstance(step, int) else below(place, step)
+
+
 def _issue(kind: str, said: str, place: tuple[int | str, ...]) -> Issue:
     """A pydantic error in our words: its own might quote the value."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
-    where = "".join(chain(("Bundle",), steps)).removesuffix(".root")
+    where = reduce(_step, place, "Bundle").removesuffix(".root")
     if kind.endswith("missing"):
         return Issue("required", "this element is required", where)
     if kind == "extra_forbidden":

@@ -26,15 +26,15 @@ from fhir_mappings.codes import (
     PARTY_FUNCTION,
     PARTY_KIND,
 )
+from fhir_mappings.formats import parse
 from fhir_mappings.identifiers import check_organisation
 from fhir_mappings.parties import is_endpoint, telecom
-from fhir_mappings.reading import parse
 from pathways.parties import Function, Kind, Party, is_key
 from pathways.refusals import Reason, Refusal
 
 
 def read(source: bytes) -> list[Party] | Refusal:
-    """The directory entries of a FHIR Bundle in JSON, or everything that is wrong with it."""
+    """The directory entries of a FHIR Bundle, or everything that is wrong with it."""
     bundle = parse(source)
     if isinstance(bundle, Refusal):
         return bundle

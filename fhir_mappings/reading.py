@@ -23,41 +23,52 @@ _NOT_STRUCTURE = bytes(set(range(256)) - set(b'{}[]"\\'))
 _STRING = re.compile(rb'"[^"]*"')
 _CONTROL = re.compile(rb"\\(?:[bf]|u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]))")
 _SPEAKABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}")
+_LONGEST_NAME: Final = 41
 
 
-def parse(source: bytes) -> dict[str, Any] | Refusal:
-    """The Bundle in ``source``, as plain JSON values. Never raises, whatever the bytes.
+def parse(source: bytes, kind: str = "Bundle") -> dict[str, Any] | Refusal:
+    """The resource of type ``kind`` in ``source``, as plain JSON values. Never raises, whatever the bytes.
 
-    Refusals: TOO_LARGE; MALFORMED (not JSON that can be read in one way only); INVALID (not a Bundle).
+    Refusals: TOO_LARGE; MALFORMED (not JSON that can be read in one way only); INVALID (another type).
     """
     source = source.removeprefix(_BOM)
     if len(source) > MAX_BYTES:
         text = f"a message may have at most {MAX_BYTES} bytes"
-        return refuse(Reason.TOO_LARGE, "too-long", text, "Bundle")
+        return refuse(Reason.TOO_LARGE, "too-long", text, kind)
     if _deeper_than(source, MAX_DEPTH):
         text = f"nested deeper than {MAX_DEPTH} levels"
-        return refuse(Reason.MALFORMED, "structure", text, "Bundle")
+        return refuse(Reason.MALFORMED, "structure", text, kind)
     try:
         parsed = orjson.loads(source)
     except orjson.JSONDecodeError as problem:
-        return refuse(Reason.MALFORMED, "structure", _explain(source, problem), "Bundle")
-    return _bundle(parsed, source)
+        return refuse(Reason.MALFORMED, "structure", _explain(source, problem), kind)
+    return _resource(parsed, source, kind)
 
 
-def _bundle(parsed: object, source: bytes) -> dict[str, Any] | Refusal:
-    """``parsed`` if it is a Bundle in which every property stands once."""
+def _resource(parsed: object, source: bytes, kind: str) -> dict[str, Any] | Refusal:
+    """``parsed`` if it is a resource of the type in which every property stands once."""
     if not isinstance(parsed, dict):
-        return refuse(Reason.MALFORMED, "structure", "the JSON is not an object", "Bundle")
+        return refuse(Reason.MALFORMED, "structure", "the JSON is not an object", kind)
     if _has_control(source):
         text = "a string contains a control character (below U+0020)"
-        return refuse(Reason.MALFORMED, "structure", text, "Bundle")
-    if _may_repeat(parsed, source) and (repeated := _repeated(source)):
+        return refuse(Reason.MALFORMED, "structure", text, kind)
+    if _may_repeat(parsed, source) and (repeated := _repeated(source, kind)):
         return refuse(Reason.MALFORMED, "structure", "a property is given twice", repeated)
-    kind = parsed.get("resourceType")
-    if kind != "Bundle":
-        named = kind if isinstance(kind, str) and _SPEAKABLE.fullmatch(kind) else "no resource type"
-        return refuse(Reason.INVALID, "invalid", f"expected a Bundle, got {named}", "Bundle")
+    given = parsed.get("resourceType")
+    if given != kind:
+        speakable = isinstance(given, str) and _SPEAKABLE.fullmatch(given)
+        named = given if speakable else "no resource type"
+        return refuse(Reason.INVALID, "invalid", f"expected a {kind}, got {named}", kind)
     return parsed
+
+
+def below(place: str, name: str) -> str:
+    """The place of a property; the place it stands at where its name is none that FHIR could have.
+
+    Such a name may be anything, and of any length: it is not repeated, and no path is made of it.
+    """
+    plain = len(name) <= _LONGEST_NAME and name.isascii() and name.isidentifier()
+    return f"{place}.{name}" if plain else place
 
 
 def _deeper_than(source: bytes, limit: int) -> bool:
@@ -110,16 +121,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return marked
 
 
-def _repeated(source: bytes) -> str | None:
+def _repeated(source: bytes, kind: str) -> str | None:
     """The FHIRPath of the first repeated property, or ``None``; slow, for suspects only."""
     document = json.loads(source, object_pairs_hook=_object, parse_int=float)
-    places: list[tuple[str, Any]] = [("Bundle", document)]
+    places: list[tuple[str, Any]] = [(kind, document)]
     while places:
         where, value = places.pop()
         if isinstance(value, _Repeated):
-            return f"{where}.{value.name}" if _SPEAKABLE.fullmatch(value.name) else where
+            return below(where, value.name)
         if isinstance(value, dict):
-            places.extend((f"{where}.{name}", inner) for name, inner in value.items())
+            places.extend((below(where, name), inner) for name, inner in value.items())
         elif isinstance(value, list):
             places.extend((f"{where}[{index}]", inner) for index, inner in enumerate(value))
     return None

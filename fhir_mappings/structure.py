@@ -5,8 +5,10 @@
 ``invariants`` has the rules of the Bundle. What goes on is the sender's own JSON. Texts never quote a value.
 """
 
+import re
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import replace
+from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
 from fhir.resources.R4B import fhirtypes
@@ -14,7 +16,7 @@ from fhir.resources.R4B import fhirtypes
 from fhir_mappings import models
 from fhir_mappings.bindings import BINDINGS, BOOLEANS, DATA_TYPES, NUMBERS, TIMES
 from fhir_mappings.invariants import broken
-from fhir_mappings.reading import MAX_DEPTH
+from fhir_mappings.reading import MAX_DEPTH, below
 from pathways.refusals import Issue
 
 MAX_ISSUES: Final = 100
@@ -29,7 +31,22 @@ _EMPTY: Final = "an empty value is not FHIR JSON: leave the property out"
 
 def check(bundle: dict[str, Any]) -> tuple[Issue, ...]:
     """Everything that is wrong with the structure of a message Bundle; nothing means it is sound."""
-    faults = tuple(islice(_faults(bundle), MAX_ISSUES))
+    return _checked(bundle, chain(broken(bundle), _faults(bundle)))
+
+
+def check_resource(resource: dict[str, Any]) -> tuple[Issue, ...]:
+    """The same of a resource alone: its places begin with its type."""
+    alone = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource}]}
+    kind = str(resource.get("resourceType"))
+    found = _checked(alone, _faults(alone))
+    return tuple(replace(issue, where=_ALONE.sub(kind, issue.where or kind)) for issue in found)
+
+
+_ALONE: Final = re.compile(r"^Bundle(\.entry\[0\](\.resource)?)?")
+
+
+def _checked(bundle: dict[str, Any], found: Iterator[Issue]) -> tuple[Issue, ...]:
+    faults = tuple(islice(found, MAX_ISSUES))
     if any(issue.code == "not-supported" for issue in faults):
         return faults  # the models cannot even be asked
     told = {issue.where for issue in faults}
@@ -39,7 +56,6 @@ def check(bundle: dict[str, Any]) -> tuple[Issue, ...]:
 
 def _faults(bundle: dict[str, Any]) -> Iterator[Issue]:
     """The walk, with a stack of its own: depth costs no recursion."""
-    yield from broken(bundle)
     stack: list[_Place] = [(bundle, "Bundle", "Bundle", 0)]
     while stack:
         value, where, kind, depth = stack.pop()
@@ -66,10 +82,10 @@ def _object(
     for name, inner in value.items():
         shape = type(inner)
         if not inner and shape in _EMPTIES:
-            yield Issue("structure", _EMPTY, f"{where}.{name}")
+            yield Issue("structure", _EMPTY, below(where, name))
         elif shape in _CONTAINERS:
-            inside = DATA_TYPES.get(name) or f"{kind}.{name}"
-            stack.append((inner, f"{where}.{name}", inside, depth))
+            inside = DATA_TYPES.get(name) or below(kind, name)
+            stack.append((inner, below(where, name), inside, depth))
             if shape is list and None in inner:
                 yield from _nulls(value, name, where)
         elif name in _SIMPLE and (wrong := _wrong_type(name, shape)):
@@ -107,7 +123,7 @@ def _nulls(value: dict[str, Any], name: str, where: str) -> Iterator[Issue]:
     beside = twin if isinstance(twin, list) else []
     for index, inner in enumerate(value[name]):
         if inner is None and (index >= len(beside) or beside[index] is None):
-            yield Issue("structure", _EMPTY, f"{where}.{name}[{index}]")
+            yield Issue("structure", _EMPTY, f"{below(where, name)}[{index}]")
 
 
 def _wrong_type(name: str, shape: type) -> str | None:

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#Status-Codes
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from carepath.delivery.gather import Full
 from carepath.service import STATUS
@@ -29,6 +31,7 @@ _CODES: Mapping[int, str] = {
     405: "not-supported",
     406: "not-supported",
     410: "deleted",
+    412: "conflict",
     413: "too-long",
     415: "not-supported",
     503: "transient",
@@ -48,8 +51,20 @@ class Refused(Exception):
 
 
 def bad_parameter(name: str, text: str) -> Refused:
-    """A parameter or header cannot be understood; ``text`` says how it should be."""
-    return Refused(refuse(Reason.MALFORMED, "value", text, f"http.{name}"))
+    """A parameter or header cannot be understood; ``text`` says how it should be.
+
+    What could not be the name of one is not repeated.
+    """
+    shown = name if is_name(name) else "parameter"
+    return Refused(refuse(Reason.MALFORMED, "value", text, f"http.{shown}"))
+
+
+def is_name(text: str) -> bool:
+    """Whether it could be the name of a parameter or header, or a part of one."""
+    return _NAME.fullmatch(text) is not None
+
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 
 
 def outcome_response(
@@ -73,7 +88,19 @@ async def on_http(request: Request, fault: Exception) -> Response:
     text = _PLAIN.get(status) if fault.detail in _STANDARD else fault.detail
     code = _CODES.get(status, "processing")
     issue = Issue(code, text or fault.detail, where=f"http.{request.method.lower()}")
-    return outcome_response(status, (issue,), fault.headers)
+    headers = _allow(request) if status == 405 else fault.headers
+    return outcome_response(status, (issue,), headers)
+
+
+def _allow(request: Request) -> Mapping[str, str]:
+    """Every method of the address, whichever routes share it (RFC 9110 §15.5.6)."""
+    methods = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return {"Allow": ", ".join(sorted(methods))}
 
 
 async def on_full(_request: Request, _fault: Exception) -> Response:

@@ -9,36 +9,87 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from carepath.api import negotiation
 from carepath.api.context import now
-from carepath.api.errors import FHIR_JSON, bad_parameter
+from carepath.api.errors import FHIR_JSON, Refused, bad_parameter
+from carepath.api.negotiation import Format, media_type
 from carepath.store.resources import Stored, Viewer
+from fhir_mappings.xml import is_xml
+from pathways.refusals import Reason, refuse
 
-JSON_TYPES: Final = frozenset(
-    {"application/fhir+json", "application/json", "application/json+fhir"}
-)
-_ACCEPTED: Final = JSON_TYPES | {"*/*", "application/*", "text/json"}
-_FORMATS: Final = JSON_TYPES | {"json", "text/json"}
 ORGANISATION: Final = "X-Carepath-Org"
 
 
+def asked_format(request: Request) -> Format | None:
+    """The format to answer in, that of the request's body unless said otherwise; ``None``: the caller takes neither."""
+    default = negotiation.sent(request.headers.get("content-type", "")) or Format.JSON
+    return negotiation.wanted(*_asks(request), default)
+
+
+def named_formats(request: Request) -> frozenset[Format]:
+    """The formats that a caller takes who wants FHIR and nothing else; empty for all other callers."""
+    return negotiation.named(*_asks(request))
+
+
+def _asks(request: Request) -> tuple[str | None, str | None]:
+    """Accept and ``_format``."""
+    return ", ".join(request.headers.getlist("accept")) or None, format_parameter(request)
+
+
+def format_parameter(request: Request) -> str | None:
+    """``_format``, from a form or else the address."""
+    given: str | None = getattr(request.state, "format", None)
+    return request.query_params.get("_format") if given is None else given
+
+
+def check_form(request: Request, format_: str | None) -> None:
+    """A form's ``_format`` counts as that of the address does. Raises 406 as ``check_accepted``."""
+    request.state.format = format_
+    check_accepted(request)
+
+
 def check_accepted(request: Request) -> None:
-    """Raise 406 unless the caller takes FHIR JSON; ``_format`` counts more than ``Accept``."""
-    asked = request.query_params.get("_format")
-    if asked is not None:
-        fits = asked.split(";")[0].strip().replace("fhir json", "fhir+json") in _FORMATS
-    else:
-        accept = request.headers.get("accept") or "*/*"
-        fits = any(_takes(part) for part in accept.lower().split(","))
-    if not fits:
-        raise HTTPException(406, f"only {FHIR_JSON} is offered here")
+    """Raise 406 unless the caller takes FHIR R4 in JSON or XML; ``_format`` counts more than ``Accept``."""
+    if asked_format(request) is None:
+        raise HTTPException(
+            406, f"only {Format.JSON} and {Format.XML} are offered here, of FHIR 4.0"
+        )
 
 
 def check_content_type(request: Request, wanted: str, *others: str) -> str:
     """The media type of the body without parameters. Raises 415 when it is not one of these."""
-    given = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    given = media_type(request.headers.get("content-type", "")).name
     if given not in {wanted, *others}:
         raise HTTPException(415, f"send Content-Type: {wanted}")
     return given
+
+
+def body_format(request: Request) -> Format:
+    """The format of a resource in the body. Raises 415 when it is not FHIR R4 in JSON or XML."""
+    found = negotiation.sent(request.headers.get("content-type", ""))
+    if found is None:
+        text = f"send Content-Type: {Format.JSON} or {Format.XML}, of FHIR 4.0, in UTF-8"
+        raise HTTPException(415, text)
+    return found
+
+
+def check_is(format_: Format, body: bytes, kind: str) -> None:
+    """Raise ``Refused`` when the body is of another format than it is said to be. ``kind``: what should be in it."""
+    if (format_ is Format.XML) != is_xml(body):
+        name = "XML" if format_ is Format.XML else "JSON"
+        raise Refused(
+            refuse(Reason.MALFORMED, "structure", f"not {name}, which it is said to be", kind)
+        )
+
+
+def verbatim(request: Request) -> None:
+    """What this request is answered with stays as it is: it is somebody's own bytes, not a resource of ours."""
+    request.state.verbatim = True
+
+
+def is_verbatim(request: Request) -> bool:
+    """Whether the answer is not to be changed."""
+    return getattr(request.state, "verbatim", False)
 
 
 async def whole_body(request: Request, limit: int) -> bytes:
@@ -56,8 +107,9 @@ async def whole_body(request: Request, limit: int) -> bytes:
 
 def acting_organisation(request: Request) -> str | None:
     """The directory key of who asks; ``None`` is the operator."""
-    key = request.headers.get(ORGANISATION)
-    if key is not None and not is_key(key):
+    named = request.headers.getlist(ORGANISATION)
+    key = named[0] if named else None
+    if key is not None and not (is_key(key) and len(named) == 1):
         raise bad_parameter(ORGANISATION, "a directory key: letters, digits, '.', '_' and '-'")
     return key
 
@@ -91,13 +143,6 @@ def fhir_response(resource: object) -> Response:
 
 
 _PUNCTUATION = str.maketrans("", "", "._-")
-
-
-def _takes(part: str) -> bool:
-    media_type, *parameters = (piece.strip() for piece in part.split(";"))
-    return media_type in _ACCEPTED and not any(
-        p.replace(" ", "") in {"q=0", "q=0.0", "q=0.00", "q=0.000"} for p in parameters
-    )
 
 
 def _too_large(limit: int) -> HTTPException:
