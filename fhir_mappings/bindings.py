@@ -114,6 +114,8 @@ BINDINGS: Final[Mapping[str, Mapping[str, Codes]]] = {
         "intent": _REQUEST_INTENT,
         "priority": _PRIORITY,
     },
+    "Subscription": {"status": _codes("requested active error off")},
+    "Subscription.channel": {"type": _codes("rest-hook websocket email sms message")},
     "Task": {
         "status": _codes(
             "draft requested received accepted rejected ready cancelled in-progress on-hold "

@@ -16,27 +16,39 @@ _ROLES: Final = {Activity.REVISE: "revision", Activity.CANCEL: "removal"}
 
 
 def provenance(entry: Entry, text: str, base_url: str) -> JSON:
-    """An entry as a Provenance. ``text`` is its sentence, plain; struck through when another replaced it.
+    """An entry as ``$timeline`` shows it. ``text`` is its sentence, plain; struck through when another replaced it.
 
     The first ``entity`` is the message itself, the second the message it corrects, forwards or answers.
     """
+    made = _provenance(entry, f"{base_url}/")
+    made["meta"] = {"lastUpdated": instant_text(entry.received), **made.get("meta", {})}
+    return made | {"text": {"status": "generated", "div": _div(entry, text)}}
+
+
+def stored(entry: Entry, document: JSON | None = None) -> JSON:
+    """An entry as a resource of its own, and of ``document`` where it is one.
+
+    It has no sentence: a sentence has a language.
+    """
+    made = _provenance(entry, "")
+    made["target"] += [document] if document else []
+    return made
+
+
+def _provenance(entry: Entry, base: str) -> JSON:
+    tags = [{"system": TIMELINE_MARK, "code": str(mark)} for mark in sorted(entry.marks)]
+    focused = focus(entry.family, entry.thread, entry.patient, entry.id)
     return {
         "resourceType": "Provenance",
         "id": entry.id,
-        "meta": _meta(entry),
-        "text": {"status": "generated", "div": _div(entry, text)},
-        "target": [{"reference": f"{base_url}/{focus(entry.family, entry.thread, entry.patient)}"}],
+        **({"meta": {"tag": tags}} if tags else {}),
+        "target": [{"reference": f"{base}{focused}"}],
         "occurredDateTime": moment_text(entry.happened, OSLO),
         "recorded": instant_text(entry.written),
         "activity": {"coding": [{"system": PATHWAY_EVENT, "code": str(entry.code)}]},
-        "agent": _agents(entry, base_url),
+        "agent": _agents(entry, base),
         "entity": _entities(entry),
     }
-
-
-def _meta(entry: Entry) -> JSON:
-    tags = [{"system": TIMELINE_MARK, "code": str(mark)} for mark in sorted(entry.marks)]
-    return {"lastUpdated": instant_text(entry.received), **({"tag": tags} if tags else {})}
 
 
 def _div(entry: Entry, text: str) -> str:
@@ -46,9 +58,9 @@ def _div(entry: Entry, text: str) -> str:
     return f'<div xmlns="{XHTML}"><span style="{style}">{escape(text, quote=False)}</span></div>'
 
 
-def _agents(entry: Entry, base_url: str) -> list[JSON]:
+def _agents(entry: Entry, base: str) -> list[JSON]:
     """The sender with its function, and the person who wrote on its behalf."""
-    sender = {"reference": f"{base_url}/Organization/{entry.sender}", "display": entry.sender_name}
+    sender = {"reference": f"{base}Organization/{entry.sender}", "display": entry.sender_name}
     unit: JSON = {"who": sender}
     if entry.sender_function is not None:
         coding = {"system": PARTY_FUNCTION, "code": str(entry.sender_function)}

@@ -1,19 +1,18 @@
 """The current state as FHIR resources: what ``GET /fhir/<Type>`` answers with.
 
-An Encounter is a stay as it stands now, a ServiceRequest with its Task a referral or a choice of hospital. Their
-id is the thread's, a Patient's is the patient key, an Organization's the directory key. The store adds
-``meta.versionId`` and ``meta.lastUpdated``. Facts stand where ``profile`` has them.
+A stay is an Encounter within an EpisodeOfCare, and a Task where it asks something of the municipality (``stays``);
+a referral or a choice of hospital is a ServiceRequest with its Task. Their id is the thread's, a Patient's is the
+patient key, an Organization's the directory key; what stands for one entry (``written``) has the event's. The
+store adds ``meta.versionId`` and ``meta.lastUpdated``. Facts stand where ``profile`` has them.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from fhir_mappings import periods, times
+from fhir_mappings import stays, times
 from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import (
-    ACT_CODE,
-    DATA_ABSENT,
     DISTRICT,
     MUNICIPALITY,
     MUNICIPALITY_CODE,
@@ -25,20 +24,12 @@ from fhir_mappings.codes import (
 from fhir_mappings.elements import LINKS, Writing, as_identifier, write_fields
 from fhir_mappings.options import OSLO
 from fhir_mappings.profile import SHAPES
-from pathways.events import EventCode, Family, ReferralFacts, StayFacts
-from pathways.moments import Moment
-from pathways.parties import Directory, Identifier, Party, PartyRef
+from fhir_mappings.references import about, instant, party, writing
+from pathways.events import EventCode, Family, ReferralFacts
+from pathways.parties import Directory, Identifier, Party
 from pathways.pathway import Header, Thread
 from pathways.transitions import Status
 
-_STAY: Final[Mapping[Status, str]] = {
-    Status.IN_PROGRESS: "in-progress",
-    Status.READY: "in-progress",
-    Status.ON_LEAVE: "onleave",
-    Status.FINISHED: "finished",
-    Status.DECEASED: "finished",
-    Status.ENTERED_IN_ERROR: "entered-in-error",
-}
 _ORDER: Final[Mapping[Status, str]] = {
     Status.COMPLETED: "completed",
     Status.REJECTED: "revoked",
@@ -55,47 +46,21 @@ _BEGINS: Final[Mapping[Family, EventCode]] = {
 def of_thread(thread: Thread, directory: Directory) -> list[JSON]:
     """The resources that show a thread; none for questions and what follows the person."""
     at = thread.updated.at if thread.updated else datetime.max.replace(tzinfo=UTC)
-    writing = Writing(OSLO, lambda ref: _organization(ref, directory, at))
     if thread.family in _STAYS:
-        return [_encounter(thread, writing)]
-    return _referral(thread, writing) if thread.family in _BEGINS else []
+        return stays.resources(thread, writing(directory, at))
+    return _referral(thread, writing(directory, at)) if thread.family in _BEGINS else []
 
 
-def focus(family: Family, thread: str, patient: str) -> str:
-    """The relative URL of the resource that shows a thread, the patient's where there is none."""
+def focus(family: Family, thread: str, patient: str, event: str | None = None) -> str:
+    """The relative URL of the resource that shows a thread, the patient's where there is none.
+
+    A question is shown message by message: by the ``event``'s own Communication.
+    """
     if family in _STAYS:
         return f"Encounter/{thread}"
+    if family is Family.INQUIRY and event is not None:
+        return f"Communication/{event}"
     return f"ServiceRequest/{thread}" if family in _BEGINS else f"Patient/{patient}"
-
-
-# --- stays
-
-
-def _encounter(thread: Thread, writing: Writing) -> JSON:
-    facts = thread.facts if isinstance(thread.facts, StayFacts) else StayFacts()
-    resource: JSON = {
-        "resourceType": "Encounter",
-        "id": thread.id,
-        "status": _STAY.get(thread.status, "unknown"),
-        "class": {"system": ACT_CODE} if facts.encounter_class else _unknown(),
-        "subject": {"reference": f"Patient/{thread.patient}"},
-    }
-    write_fields(writing, SHAPES[EventCode.ADMISSION]["Encounter"], facts, resource)
-    if facts.begins and facts.ends:
-        _order_period(resource["period"], facts.begins, facts.ends)
-    return resource
-
-
-def _unknown() -> JSON:
-    return {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
-
-
-def _order_period(period: JSON, begins: Moment, ends: Moment) -> None:
-    """A Period never ends before it begins (per-1)."""
-    if not periods.in_order(begins, ends, OSLO):
-        del period["end"]
-    else:
-        periods.make_comparable(period, begins, ends, OSLO)
 
 
 # --- referrals and choices of hospital
@@ -117,9 +82,9 @@ def _order(thread: Thread) -> JSON:
         "id": thread.id,
         "status": _ORDER.get(thread.status, "active"),
         "intent": "order",
-        "subject": {"reference": f"Patient/{thread.patient}"},
-        **_party("requester", thread.sender),
-        **_instant("authoredOn", thread.begun),
+        "subject": about("Patient", thread.patient),
+        **party("requester", thread.sender),
+        **instant("authoredOn", thread.begun),
     }
 
 
@@ -131,30 +96,13 @@ def _task(thread: Thread) -> JSON:
         "status": str(thread.status),
         "intent": "order",
         "code": {"coding": [{"system": PATHWAY_EVENT, "code": str(_BEGINS[thread.family])}]},
-        "focus": {"reference": f"ServiceRequest/{thread.id}"},
-        "for": {"reference": f"Patient/{thread.patient}"},
-        **_instant("authoredOn", thread.begun),
-        **_instant("lastModified", thread.updated),
-        **_party("requester", thread.sender),
-        **_party("owner", thread.owner),
+        "focus": about("ServiceRequest", thread.id),
+        "for": about("Patient", thread.patient),
+        **instant("authoredOn", thread.begun),
+        **instant("lastModified", thread.updated),
+        **party("requester", thread.sender),
+        **party("owner", thread.owner),
     }
-
-
-def _party(name: str, key: str | None) -> JSON:
-    return {name: {"reference": f"Organization/{key}"}} if key else {}
-
-
-def _instant(name: str, moment: Moment | None) -> JSON:
-    """Always to the second: FHIRPath cannot compare a day with a time (Task inv-1)."""
-    return {name: times.instant_text(moment.at)} if moment else {}
-
-
-def _organization(ref: PartyRef, directory: Directory, at: datetime) -> JSON:
-    """The Reference to a party: by key if the directory knows it, else as it was named."""
-    named = {"display": ref.name} if ref.name else {}
-    if party := directory.find(ref.known_by, at):
-        return {"reference": f"Organization/{party.key}", "display": party.name}
-    return {"identifier": as_identifier(ref.known_by[0]), **named}
 
 
 # --- who
@@ -211,24 +159,24 @@ def _address(use: str, municipality: str) -> JSON:
     return {"use": use, "_district": district}
 
 
-def organization(party: Party) -> JSON:
+def organization(one: Party) -> JSON:
     """An entry of the directory; ``organizations`` reads it again."""
-    resource: JSON = {"resourceType": "Organization", "id": party.key}
-    if party.identifiers:
-        resource["identifier"] = [as_identifier(one) for one in party.identifiers]
-    kinds = [(PARTY_KIND, party.kind), (PARTY_FUNCTION, party.function)]
+    resource: JSON = {"resourceType": "Organization", "id": one.key}
+    if one.identifiers:
+        resource["identifier"] = [as_identifier(known) for known in one.identifiers]
+    kinds = [(PARTY_KIND, one.kind), (PARTY_FUNCTION, one.function)]
     resource |= {
-        "active": party.valid_to is None,
+        "active": one.valid_to is None,
         "type": [{"coding": [{"system": of, "code": str(code)}]} for of, code in kinds if code],
-        "name": party.name,
+        "name": one.name,
     }
-    if party.neutral_name:
-        resource["alias"] = [party.neutral_name]
-    if reached := [(s, v) for s, v in (("phone", party.phone), ("url", party.endpoint)) if v]:
+    if one.neutral_name:
+        resource["alias"] = [one.neutral_name]
+    if reached := [(s, v) for s, v in (("phone", one.phone), ("url", one.endpoint)) if v]:
         resource["telecom"] = [{"system": system, "value": value} for system, value in reached]
-    if party.municipality:
-        resource["address"] = [_address("work", party.municipality)]
-    return {**resource, **_party("partOf", party.parent)}
+    if one.municipality:
+        resource["address"] = [_address("work", one.municipality)]
+    return {**resource, **party("partOf", one.parent)}
 
 
 # --- search

@@ -20,7 +20,18 @@ from pathways.events import (
 )
 from pathways.messages import Author, Key, Record
 from pathways.moments import Moment, SortKey
-from pathways.transitions import CLOSED, Status, after
+from pathways.transitions import CLOSED, TASK, Status, after, task_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a stay asks of the municipality, as it stands: who asked, and who took it (directory keys)."""
+
+    status: Status
+    requester: str | None = None
+    owner: str | None = None
+    begun: Moment | None = None
+    updated: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +56,7 @@ class Thread:
     last: SortKey | None = None
     unsettled: bool = False
     told: frozenset[str] = frozenset()
+    task: Task | None = None  # of a stay
 
     @property
     def is_open(self) -> bool:
@@ -66,6 +78,8 @@ def fold(thread: Thread, records: Collection[Record]) -> Thread:
         state = evolve(state, record)
     if records and not outcome.records:
         state = replace(state, status=Status.ENTERED_IN_ERROR)
+    if state.task is None and any(_asks(record) for record in records):
+        state = replace(state, task=Task(status=Status.ENTERED_IN_ERROR))
     return replace(
         state,
         last=max((record.order for record in records), default=None),
@@ -89,7 +103,39 @@ def evolve(thread: Thread, record: Record) -> Thread:
         updated=record.happened,
         last=record.order,
         told=thread.told | _told(record),
+        task=_task(thread.task, record),
     )
+
+
+def _asks(record: Record) -> bool:
+    """Whether the record begins a stay's Task where there is none."""
+    if record.family is not Family.STAY:
+        return False
+    return record.code in TASK[Status.NONE] or record.code is EventCode.CAPACITY_ANSWER
+
+
+def _task(task: Task | None, record: Record) -> Task | None:
+    """Whoever answers takes it: the municipality is asked by function, and becomes the owner when it speaks."""
+    if task is None or task.status is Status.ENTERED_IN_ERROR:
+        if not _asks(record):
+            return task
+        task = Task(status=Status.NONE, begun=record.happened)
+    can_receive = record.facts.can_receive if isinstance(record.facts, StayFacts) else None
+    status = task_after(task.status, record.code, can_receive=can_receive)
+    answers = record.code in _ANSWERS
+    asks = record.code in TASK[Status.NONE] and not answers
+    if status is task.status and not asks and not answers:
+        return task
+    return replace(
+        task,
+        status=status,
+        requester=task.requester or (record.sender if asks else None),
+        owner=record.sender if answers else task.owner,
+        updated=record.happened,
+    )
+
+
+_ANSWERS = (EventCode.CAPACITY_ANSWER, EventCode.OFFER_READY, EventCode.RECEIVED_HOME)
 
 
 def _told(record: Record) -> frozenset[str]:

@@ -39,6 +39,16 @@ class Content(StrEnum):
     FULL_RESOURCE = "full-resource"
 
 
+class NotificationType(StrEnum):
+    """What a status, alone or in a notification, is told for."""
+
+    HANDSHAKE = "handshake"
+    HEARTBEAT = "heartbeat"
+    EVENT_NOTIFICATION = "event-notification"
+    QUERY_STATUS = "query-status"
+    QUERY_EVENT = "query-event"
+
+
 class ChannelType(StrEnum):
     """How notifications travel."""
 

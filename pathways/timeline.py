@@ -19,7 +19,7 @@ __all__ = ["Entry", "Mark", "entries"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of the timeline. ``text_key`` and ``params`` are put into words outside."""
+    """One line of the timeline."""
 
     id: str
     patient: str
@@ -34,13 +34,27 @@ class Entry:
     sender_name: str
     sender_function: Function | None = None
     author: Author
-    text_key: str
-    params: Mapping[str, str | Moment]
+    asked: str | None = None
     marks: frozenset[Mark]
     message_id: str
     target: str | None
     replaced_by: str | None
     facts: Facts
+
+    @property
+    def text_key(self) -> str:
+        """The sentence that tells of it, which is put into words outside."""
+        key = f"entry.{self.code}"
+        if isinstance(self.facts, StayFacts) and self.code is EventCode.CAPACITY_ANSWER:
+            key += {True: ".yes", False: ".no", None: ""}[self.facts.can_receive]
+        if self.activity in (Activity.REVISE, Activity.CANCEL):
+            key += f".{self.activity}"
+        return key
+
+    @property
+    def params(self) -> Mapping[str, str | Moment]:
+        """What stands in the sentence: whatever the facts say in words or times; parties by name."""
+        return dict(_params(self))
 
 
 def entries(threads: Mapping[str, Collection[Record]]) -> list[Entry]:
@@ -88,8 +102,7 @@ def _entry(thread: str, record: Record, outcome: Standing, late: bool) -> Entry:
         sender_name=record.sender_name,
         sender_function=record.sender_function,
         author=record.author,
-        text_key=_text_key(record),
-        params=dict(_params(record)),
+        asked=record.asked,
         marks=frozenset(marks),
         message_id=record.message_id,
         target=record.target,
@@ -101,19 +114,9 @@ def _entry(thread: str, record: Record, outcome: Standing, late: bool) -> Entry:
 _FORWARDS = frozenset({EventCode.REFERRAL_FORWARDED, EventCode.INQUIRY_FORWARDED})
 
 
-def _text_key(record: Record) -> str:
-    key = f"entry.{record.code}"
-    if isinstance(record.facts, StayFacts) and record.code is EventCode.CAPACITY_ANSWER:
-        key += {True: ".yes", False: ".no", None: ""}[record.facts.can_receive]
-    if record.activity in (Activity.REVISE, Activity.CANCEL):
-        key += f".{record.activity}"
-    return key
-
-
-def _params(record: Record) -> Iterable[tuple[str, str | Moment]]:
-    """Whatever the facts say in words or times; parties by name."""
-    yield "sender", record.sender_name
-    facts = record.facts
+def _params(entry: Entry) -> Iterable[tuple[str, str | Moment]]:
+    yield "sender", entry.sender_name
+    facts = entry.facts
     for name in _NAMES[type(facts)]:
         value = getattr(facts, name)
         if isinstance(value, PartyRef):

@@ -120,6 +120,35 @@ TRANSITIONS: Mapping[Family, Mapping[Status, Row]] = {
     Family.BROKER: {},
 }
 
+_ASKS: Row = {C.EARLY_NOTICE: S.REQUESTED, C.DEPARTURE_PLANNED: S.REQUESTED}
+_ANSWERED: Row = {
+    C.DISCHARGE_READY: S.REQUESTED,
+    C.DISCHARGE_READY_WITHDRAWN: S.CANCELLED,
+    C.OFFER_READY: S.READY,
+    C.RECEIVED_HOME: S.COMPLETED,
+}
+_WAITS: Row = _ANSWERED | {C.DISCHARGE: S.CANCELLED, C.DEATH: S.CANCELLED}
+_AGREED: Row = _ANSWERED | {C.DISCHARGE: S.COMPLETED, C.DEATH: S.CANCELLED}
+
+TASK: Mapping[Status, Row] = {
+    S.NONE: _ASKS | _ANSWERED,
+    S.REQUESTED: _WAITS,
+    S.RECEIVED: _WAITS,
+    S.ACCEPTED: _AGREED,
+    S.READY: _AGREED,
+    S.REJECTED: _WAITS,
+    S.CANCELLED: _ASKS | _ANSWERED,
+    S.COMPLETED: {C.DISCHARGE_READY: S.REQUESTED},
+}
+"""What a stay asks of the municipality (can it receive, and when) and what became of it, in FHIR's Task codes."""
+
+
+def task_after(status: Status, code: EventCode, *, can_receive: bool | None) -> Status:
+    """The status of a stay's Task after ``code``; an answer says whether the municipality can receive."""
+    if code is not C.CAPACITY_ANSWER:
+        return TASK[status].get(code, status)
+    return {True: S.ACCEPTED, False: S.REJECTED, None: S.RECEIVED}[can_receive]
+
 
 def after(family: Family, status: Status, code: EventCode) -> Status:
     """The status that follows ``status`` when ``code`` happens."""

@@ -6,20 +6,22 @@ same transaction; the relay numbers it afterwards.
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
 
 from carepath.service.answers import receipt_id
+from carepath.service.views import Matter, View, of_matter
 from carepath.store.arrivals import Arrival, PatientState
 from carepath.store.times import micros
 from carepath.store.unit import Unit
 from fhir_mappings import resources, summary
+from fhir_mappings.indexing import Indexed, indexed
 from pathways.access import Basis, Grant
 from pathways.events import RULES, EventCode
 from pathways.messages import Record, stable_id
-from pathways.parties import Directory, Identifier
+from pathways.parties import Directory
 from pathways.pathway import Header, Thread
 from pathways.recipients import Recipient
 
@@ -35,6 +37,7 @@ class Effects:
     unit: Unit
     directory: Directory
     base_url: str
+    _matters: dict[str, Matter] = field(default_factory=dict)  # by thread
 
     def deliver(
         self,
@@ -135,34 +138,65 @@ class Effects:
             body=body,
         )
 
-    def keep_versions(self) -> int:
-        """A new version of every FHIR resource that this batch changed; how many there were."""
-        changed_patients = self.unit.changed_patients()
-        described = self.unit.identifiers([p.key for p in changed_patients if _looks_different(p)])
-        made = [view for p in changed_patients for view in self._views(p, described.get(p.key))]
+    def show(
+        self,
+        thread: Thread,
+        records: Sequence[Record],
+        *,
+        whole: bool,
+        instead_of: Iterable[str] = (),
+    ) -> None:
+        """Something new was told of a thread: ``records``, or all it has when ``whole``."""
+        for gone in instead_of:
+            self._matters.pop(gone, None)
+        known = self._matters.get(thread.id)
+        if known is None or whole:
+            self._matters[thread.id] = Matter(thread, [*records], whole)
+        else:
+            known.thread = thread
+            known.records.extend(records)
+
+    def keep_versions(self, *, anew: bool = False) -> int:
+        """A new version of every FHIR resource that this batch changed; how many there were.
+
+        ``anew``: what has not changed is indexed again, too.
+        """
+        made = self._views()
         known = self.unit.versions({(view.type, view.id) for view in made})
         changed = 0
         for view in made:
             row = known.get((view.type, view.id))
             content = orjson.dumps(view.resource, option=orjson.OPT_SORT_KEYS)
             digest = hashlib.blake2b(content, digest_size=16).digest()
-            if row is None or row["digest"] != digest:
+            if row is None or row["deleted"] or row["digest"] != digest:
                 self._keep_version(view, 1 + (row["version"] if row else 0), digest)
                 changed += 1
+            elif anew:
+                self.unit.find(view.type, view.id, self._found(view))
         return changed
 
-    def _views(
-        self, patient: PatientState, identifiers: list[Identifier] | None
-    ) -> Iterable["View"]:
-        """The patient, if anything shows, and the current state of every thread that changed."""
-        if identifiers is not None:
-            body = resources.patient(patient.header, identifiers, patient.key)
-            yield View(patient.key, None, body)
-        for thread in self.unit.changed_threads(patient):
-            for resource in resources.of_thread(thread, self.directory):
-                yield View(patient.key, thread.id, resource)
+    def _views(self) -> list[View]:
+        """The patients that look different, and the matters of which something new was told."""
+        changed = [p for p in self.unit.changed_patients() if _looks_different(p)]
+        described = self.unit.identifiers([patient.key for patient in changed])
+        made = []
+        for patient in changed:
+            body = resources.patient(patient.header, described[patient.key], patient.key)
+            made.append(View(patient.key, None, body))
+        told = self._matters.values()
+        histories = self.unit.histories([m.thread.id for m in told if m.lacks_some])
+        for matter in told:
+            if records := histories.get(matter.thread.id):
+                matter.records, matter.whole = records, True
+            made += of_matter(matter, self.directory)
+        return made
 
-    def _keep_version(self, view: "View", version: int, digest: bytes) -> None:
+    def _found(self, view: View) -> Indexed:
+        """What the view is found by; a patient's identifiers, by the table that says whose they are."""
+        found = indexed(view.resource, self.base_url)
+        return replace(found, identifiers=frozenset()) if view.type == "Patient" else found
+
+    def _keep_version(self, view: View, version: int, digest: bytes) -> None:
         now = self.unit.now
         stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
         meta = {"versionId": str(version), "lastUpdated": stamp}
@@ -178,32 +212,11 @@ class Effects:
             **_searched(view.resource),
         }
         body = orjson.dumps({**view.resource, "meta": {**view.resource.get("meta", {}), **meta}})
-        tokens = view.resource.get("identifier", ()) if view.thread else ()
-        known = {Identifier(token.get("system", ""), token["value"]) for token in tokens}
-        self.unit.keep_version(index, body, known)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A FHIR resource made from state."""
-
-    patient: str
-    thread: str | None
-    resource: dict[str, Any]
-
-    @property
-    def type(self) -> str:
-        """The resource type."""
-        return str(self.resource["resourceType"])
-
-    @property
-    def id(self) -> str:
-        """The resource id."""
-        return str(self.resource["id"])
+        self.unit.keep_version(index, body, self._found(view))
 
 
 def _searched(resource: dict[str, Any]) -> dict[str, Any]:
-    """The values of the search parameters that have columns."""
+    """The columns that the release before searches by: it may run beside this one, or come back."""
     period = resource.get("period", {})
     code = resource.get("class", {}).get("code") or resource.get("priority")
     return {

@@ -196,6 +196,12 @@ class Intake:
         unit.add_identifiers(patient, arrival, told.identifiers)
         unit.keep_thread(thread, arrival.keys, joined)
         unit.keep_record(record, thread.id)
+        self.effects.show(
+            thread,
+            [*(history or ()), record],
+            whole=spot.before is None or history is not None,
+            instead_of=[t.id for t in joined],
+        )
         self._link(arrival, patient, thread)
         self.effects.deliver(record, thread, patient, before, told_of_it)
         warnings = self._warnings(record, history)
@@ -305,7 +311,7 @@ class Intake:
             sender=arrival.sender,
             message_id=message.id,
             patient=patient.key if patient else None,
-            media_type="application/fhir+json",
+            media_type=arrival.media_type,
             source=message.source,
         )
 

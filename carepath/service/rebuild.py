@@ -8,10 +8,12 @@ from datetime import datetime
 
 from carepath.service.directory import Parties
 from carepath.service.effects import Effects
-from carepath.store import rebuilding
+from carepath.store import indexing, rebuilding
 from carepath.store.arrivals import PatientState
 from carepath.store.database import Database
 from carepath.store.unit import Unit
+from fhir_mappings.indexing import indexed
+from fhir_mappings.resources import organization
 from pathways.messages import Key, Record
 from pathways.pathway import Header, Thread, fold, header_told, header_with
 from pathways.threads import begin, components, keys_of, place
@@ -23,8 +25,11 @@ BATCH = 100
 def rebuild(database: Database, base_url: str, now: datetime) -> int:
     """Make threads, headers and FHIR versions again; how many of them were not as they should be."""
     parties = Parties(database, open_mode=False)
-    with database.read() as connection:
+    with database.write() as connection:
         parties.refresh(connection)
+        shown = {key: organization(party) for key, party in parties.current.parties.items()}
+        found = {("Organization", key): indexed(one) for key, one in shown.items()}
+        indexing.write(connection, database.keys, {}, found)
     changed, last = 0, ""
     while True:
         with database.write() as connection:
@@ -32,13 +37,14 @@ def rebuild(database: Database, base_url: str, now: datetime) -> int:
             patients = rebuilding.load_patients_after(unit, last, BATCH)
             if not patients:
                 return changed
-            changed += sum(_rebuild(unit, patient) for patient in patients)
-            changed += Effects(unit, parties.current, base_url).keep_versions()
+            effects = Effects(unit, parties.current, base_url)
+            changed += sum(_rebuild(unit, effects, patient) for patient in patients)
+            changed += effects.keep_versions(anew=True)
             unit.flush()
             last = patients[-1].key
 
 
-def _rebuild(unit: Unit, patient: PatientState) -> int:
+def _rebuild(unit: Unit, effects: Effects, patient: PatientState) -> int:
     kept = rebuilding.records_of(unit, patient)
     wrong = rebuilding.threads_of(unit, patient)
     changed = 0
@@ -47,6 +53,7 @@ def _rebuild(unit: Unit, patient: PatientState) -> int:
         header = header_told(header, record)
     for matter in components(record for record, _ in kept):
         thread, keys = _thread(patient.key, matter)
+        effects.show(thread, matter, whole=True)
         header = header_with(header, thread)
         stray = [record.id for record, at in kept if record in matter and at != thread.id]
         if wrong.pop(thread.id, None) != thread or stray:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, bindparam, select, text
 
 from carepath.store.tables import (
+    events,
     inbox,
     patient_identifiers,
     patients,
@@ -54,6 +55,8 @@ PLACES: Final = select(thread_keys.c.patient, thread_keys.c.blind, thread_keys.c
 )
 
 THREADS: Final = select(threads.c.body).where(threads.c.id.in_(_any("ids")))
+
+HISTORIES: Final = select(events).where(events.c.thread.in_(_any("ids")))
 
 VERSIONS: Final = select(resources).where(
     resources.c.type.in_(_any("types")), resources.c.id.in_(_any("ids"))

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, RowMapping, Select, delete, select, update
 
-from carepath.store import codec, statements, tables
+from carepath.store import codec, indexing, statements, tables
 from carepath.store.arrivals import Arrival, MessageKey, PatientState, Seen
 from carepath.store.blind import Keys
 from carepath.store.times import instant, micros
@@ -41,6 +41,9 @@ class Unit:
     _by_identifier: dict[bytes, str] = field(default_factory=dict)
     _threads: dict[str, Thread] = field(default_factory=dict)
     _rows: dict[str, list[Row]] = field(default_factory=dict)
+    _found: dict[bool, dict[tuple[str, str], indexing.Found]] = field(
+        default_factory=lambda: {True: {}, False: {}}
+    )  # by whether it is new
 
     # what the batch reads
 
@@ -150,14 +153,19 @@ class Unit:
         """The patients of whom the batch told something new."""
         return [state for state in self.patients.values() if state.changed]
 
-    def changed_threads(self, patient: PatientState) -> list[Thread]:
-        """The patient's threads that the batch changed."""
-        return [thread for thread in self._threads.values() if thread.patient == patient.key]
-
     def history(self, threads: Collection[str]) -> list[Record]:
         """All records of the threads, those of this batch too."""
+        return [record for records in self.histories(threads).values() for record in records]
+
+    def histories(self, threads: Collection[str]) -> dict[str, list[Record]]:
+        """The same by thread."""
+        if not threads:
+            return {}
         self._write("events", tables.events)
-        return self._records(tables.events.c.thread.in_(threads))
+        found: dict[str, list[Record]] = {}
+        for row in self._ask(statements.HISTORIES, ids=[*threads]).mappings():
+            found.setdefault(row["thread"], []).append(codec.record(row))
+        return found
 
     def reports(self, patient: PatientState, codes: Collection[str]) -> list[Record]:
         """The patient's newest twenty documents, newest first; those of this batch too."""
@@ -266,8 +274,10 @@ class Unit:
         for table in (tables.events, tables.thread_keys, tables.grants, tables.thread_aliases):
             moved = update(table).where(table.c.thread == old).values(thread=new)
             self.connection.execute(moved)
-        gone = update(tables.resources).where(tables.resources.c.thread == old).values(deleted=True)
-        self.connection.execute(gone)
+        own, shown = tables.resources.c.id == old, update(tables.resources)
+        shown = shown.where(tables.resources.c.thread == old)
+        self.connection.execute(shown.where(own).values(deleted=True))
+        self.connection.execute(shown.where(~own).values(thread=new))  # what stands for its entries
         self.connection.execute(delete(tables.threads).where(tables.threads.c.id == old))
         insert_new(self.connection, tables.thread_aliases, [{"alias": old, "thread": new}])
         patient.threads.pop(old, None)
@@ -301,7 +311,7 @@ class Unit:
             verdict=seen.verdict,
             patient=patient,
             received=micros(self.now),
-            media_type="application/fhir+json",
+            media_type=arrival.media_type,
             source=arrival.message.source,
             status=seen.status,
             receipt=receipt,
@@ -339,7 +349,7 @@ class Unit:
         )
         return {(row["type"], row["id"]): row for row in found}
 
-    def keep_version(self, index: Row, body: bytes, tokens: Iterable[Identifier]) -> None:
+    def keep_version(self, index: Row, body: bytes, found: indexing.Found) -> None:
         """A resource's next version, with what it is found by."""
         self._add("resources", **index)
         self._add(
@@ -347,15 +357,11 @@ class Unit:
             **{name: index[name] for name in ("type", "id", "version", "patient", "updated")},
             body=body,
         )
-        for token in tokens:
-            self._add(
-                "resource_tokens",
-                type=index["type"],
-                id=index["id"],
-                name="identifier",
-                blind=self.keys.blind(f"{token.system}|{token.value}"),
-                blind_value=self.keys.blind(f"|{token.value}"),
-            )
+        self.find(index["type"], index["id"], found, new=index["version"] == 1)
+
+    def find(self, type_: str, id_: str, found: indexing.Found, *, new: bool = False) -> None:
+        """Let a resource be found by this; ``new`` when nothing is known of it yet."""
+        self._found[new][type_, id_] = found
 
     def _add(self, table: str, **row: Any) -> None:
         self._rows.setdefault(table, []).append(row)
@@ -386,3 +392,4 @@ class Unit:
             replace_rows(self.connection, table, self._rows.pop(table.name, ()))
         for name in list(self._rows):
             self._write(name, tables.metadata.tables[name])
+        indexing.write(self.connection, self.keys, self._found[True], self._found[False])

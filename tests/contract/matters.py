@@ -1,5 +1,6 @@
 """Messages about one patient where everything collides: few senders, few keys, corrections of one another."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -58,6 +59,7 @@ FACTS: dict[type[Facts], st.SearchStrategy[Facts]] = {
         episodes=_ids("e1"),
         ward=st.sampled_from([None, "A", "B"]),
         municipal_need=st.sampled_from([None, Need.YES]),
+        can_receive=st.sampled_from([None, True, False]),
     ),
     ReportFacts: st.builds(ReportFacts, title=st.sampled_from(["Epikrise", "Sykepleie"])),
     ReferralFacts: st.builds(
@@ -80,15 +82,17 @@ FACTS: dict[type[Facts], st.SearchStrategy[Facts]] = {
 
 
 @st.composite
-def stories(draw: st.DrawFn, least: int = 2, most: int = 10) -> list[Message]:
-    """Reports of every kind, some correcting others by id, some by kind; dates and instants mixed."""
+def stories(
+    draw: st.DrawFn, least: int = 2, most: int = 10, codes: Sequence[EventCode] = REPORTS
+) -> list[Message]:
+    """Reports of these kinds, some correcting others by id, some by kind; dates and instants mixed."""
     count = draw(st.integers(least, most))
-    return [draw(_messages(number=number, count=count)) for number in range(count)]
+    return [draw(_messages(number, count, codes)) for number in range(count)]
 
 
 @st.composite
-def _messages(draw: st.DrawFn, number: int, count: int) -> Message:
-    code = draw(st.sampled_from(REPORTS))
+def _messages(draw: st.DrawFn, number: int, count: int, codes: Sequence[EventCode]) -> Message:
+    code = draw(st.sampled_from(codes))
     # ids decide only between messages of one instant; the ids of two people differ, so none are
     written = BEGIN + timedelta(minutes=draw(st.integers(0, 4000)), seconds=number)
     activity = draw(st.sampled_from([Activity.NEW, Activity.NEW, Activity.REVISE, Activity.CANCEL]))
