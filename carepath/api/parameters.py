@@ -4,223 +4,259 @@ https://hl7.org/fhir/R4/search.html
 """
 
 import re
-from calendar import monthrange
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, TypeAlias
-from zoneinfo import ZoneInfo
 
-from carepath.api.errors import Refused, bad_parameter
-from carepath.store.search import (
+from carepath.api.errors import Refused, bad_parameter, is_name
+from carepath.store.criteria import (
     PREFIXES,
-    ByCode,
+    ByBearer,
     ByDate,
     ById,
     ByIdentifier,
-    ByName,
+    ByParty,
     ByPatient,
+    ByString,
+    ByValue,
     Criterion,
+    Missing,
+    Not,
     Range,
     Token,
 )
 from carepath.store.times import micros
-from fhir_mappings import codes
+from fhir_mappings import spans
+from fhir_mappings.identifiers import canonical
+from fhir_mappings.indexing import HEAD, folded, referred, short
+from fhir_mappings.search_parameters import (
+    IDENTIFIER,
+    PARAMETERS,
+    PERSON,
+    Kind,
+    Parameter,
+    chains,
+)
 from pathways.refusals import Reason, refuse
 
-ZONE: Final = ZoneInfo("Europe/Oslo")
-DEFAULT_COUNT: Final = 50
-MOST: Final = 200
-
 Values: TypeAlias = tuple[str, ...]
-Reader: TypeAlias = Callable[[str, Values], Criterion]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Absolute references below ``base_url`` are to ours; how near ``ap`` must be depends on ``now`` (aware)."""
+
+    base_url: str
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A search as it was understood; ``used`` are the parameters that count, for the self link."""
+    """A parameter as it was asked for; ``values`` are the alternatives, escapes as they were written."""
 
-    criteria: tuple[Criterion, ...]
-    used: tuple[tuple[str, str], ...]
-    count: int
-    newest_first: bool
+    name: str
+    modifier: str
+    chain: str
+    parameter: Parameter
+    values: Values
+    asking: Asking
 
+    @property
+    def texts(self) -> Values:
+        """The values without escapes."""
+        return tuple(map(_unescaped, self.values))
 
-def parse(type_: str, pairs: Sequence[tuple[str, str]], *, strict: bool) -> Asked:
-    """The search in ``pairs``. Raises ``Refused`` for bad values, and when strict for what is unknown."""
-    criteria: list[Criterion] = []
-    used: list[tuple[str, str]] = []
-    controls: dict[str, str] = {}
-    for name, value in pairs:
-        _check_characters(name, value)
-        reader = _reader(type_, name)
-        if name in _CONTROLS:
-            controls[name] = value
-        elif reader is not None and value:
-            criteria.append(reader(name, _split(value)))
-            used.append((name, value))
-        elif reader is None and strict and name not in _IGNORED:
-            raise bad_parameter(name, f"not a search parameter of {type_} here")
-    count, newest_first = _count(controls), _newest_first(controls, strict=strict)
-    if "_sort" in controls:
-        used.append(("_sort", "-_lastUpdated" if newest_first else "_lastUpdated"))
-    used.append(("_count", str(count)))
-    return Asked(criteria=tuple(criteria), used=tuple(used), count=count, newest_first=newest_first)
+    def bad(self, text: str) -> Refused:
+        """It cannot be understood; ``text`` says how it should be."""
+        return bad_parameter(f"{self.name}.{self.chain}" if self.chain else self.name, text)
+
+    def not_offered(self) -> Refused:
+        """An unknown modifier of a known parameter is always refused (R4 §3.1.1.5.4), and so is a chain."""
+        asked = self.chain or self.modifier
+        shown = f" '{asked}'" if is_name(asked) else ""  # what is none is not repeated
+        what = f"the chain{shown}" if self.chain else f"the modifier{shown}"
+        issue = Reason.MALFORMED, "not-supported", f"{what} is not offered", f"http.{self.name}"
+        return Refused(refuse(*issue))
 
 
-def span(name: str, text: str) -> tuple[datetime, datetime]:
-    """The first instant of a date, dateTime or instant, and the first one after it, by its precision."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        raise bad_parameter(name, _TIME_WANTED)
-    try:
-        return _span(match)
-    except (ValueError, OverflowError):
-        raise bad_parameter(name, _TIME_WANTED) from None
+def criterion(type_: str, name: str, value: str, asking: Asking) -> Criterion | None:
+    """What a parameter asks for, ``None`` for one that there is not. Raises ``Refused`` for values and modifiers."""
+    stem, dot, chain = name.partition(".")
+    stem, _, modifier = stem.partition(":")
+    parameter = PARAMETERS[type_].get(stem)
+    if parameter is None:
+        return None
+    asked = Asked(
+        name=stem,
+        modifier=modifier,
+        chain=chain,
+        parameter=parameter,
+        values=split(value),
+        asking=asking,
+    )
+    if dot:
+        return _chained(asked)
+    return _missing(asked) if modifier == "missing" else _READERS[parameter.kind](asked)
 
 
-_CONTROLS: Final = frozenset({"_count", "_sort", "_summary"})
-_IGNORED: Final = frozenset({"_format", "_pretty", "_total"})
-_TIME_WANTED: Final = "a date (2026, 2026-02, 2026-02-28) or a time with its zone"
-_TIME = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d{1,9})?)?(Z|[+ -]\d\d:\d\d))?)?)?",
-    re.ASCII,
-)
+def split(value: str) -> Values:
+    """The alternatives, by commas that are not escaped; empty ones are left out."""
+    return tuple(part for part in _parts(value, ",") if part)
 
 
-def _span(match: re.Match[str]) -> tuple[datetime, datetime]:
-    year, month, day, _, _, second, fraction, zone = match.groups()
-    start = datetime(int(year), int(month or 1), int(day or 1), tzinfo=ZONE)
-    if zone is None:
-        if day is not None:
-            return start, start + timedelta(days=1)  # wall clock: a day may have 23 or 25 hours
-        months = 1 if month is not None else 12
-        whole = sum(monthrange(start.year, start.month + n)[1] for n in range(months))
-        return start, start + timedelta(days=whole)
-    # a plus sign that was not escaped in the URL comes as a space
-    stated = f"{match[0][:16]}:{second or '00'}{zone.replace(' ', '+')}"
-    instant = datetime.fromisoformat(stated)
-    digits = (fraction or ".")[1:7]
-    step = timedelta(microseconds=10 ** (6 - len(digits))) if digits else timedelta(seconds=1)
-    instant += timedelta(microseconds=int(digits.ljust(6, "0")))
-    return instant, instant + (timedelta(minutes=1) if second is None else step)
-
-
-def _check_characters(name: str, value: str) -> None:
+def check_characters(name: str, value: str) -> None:
+    """Raises ``Refused`` for control characters, without repeating them."""
     if any(letter < " " for letter in value + name):
         shown = name if name.isprintable() else "a parameter"
         raise bad_parameter(shown, "control characters are not allowed")
 
 
-def _split(value: str) -> Values:
-    """The alternatives, by commas that are not escaped."""
-    parts = re.split(r"(?<!\\),", value)
-    return tuple(re.sub(r"\\([,|$\\])", r"\1", part) for part in parts if part)
+def span(name: str, text: str) -> spans.Span:
+    """The first instant of a date, dateTime or instant, and the first one after it, by its precision."""
+    found = spans.span(text)
+    if found is None:
+        raise bad_parameter(name, "a date (2026, 2026-02, 2026-02-28) or a time with its zone")
+    return found
 
 
-def _ids(_name: str, values: Values) -> Criterion:
-    return ById(values)
+def _parts(value: str, mark: str) -> list[str]:
+    """The parts between marks; a backslash makes the next character one like others."""
+    found: list[list[str]] = [[]]
+    for piece in re.findall(r"\\.|.", value, re.DOTALL):
+        if piece == mark:
+            found.append([])
+        else:
+            found[-1].append(piece)
+    return ["".join(pieces) for pieces in found]
 
 
-def _tokens(name: str, values: Values) -> Criterion:
-    return ByIdentifier(tuple(_token(name, value) for value in values))
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([,|$\\])", r"\1", text) if "\\" in text else text
 
 
-def _token(name: str, value: str) -> Token:
-    system, bar, code = value.rpartition("|")
-    if not code:
-        raise bad_parameter(name, "system|value, |value or value: the value is needed")
-    return Token(system if bar else None, code)
+# --- what is the same for every kind
 
 
-def _patients(name: str, values: Values) -> Criterion:
-    keys = tuple(value.rpartition("/")[2] for value in values)
-    if any("/" in value and value.split("/")[-2] != "Patient" for value in values):
-        raise bad_parameter(name, "Patient/id or id")
-    return ByPatient(keys)
+def _missing(asked: Asked) -> Criterion:
+    if asked.values not in {("true",), ("false",)}:
+        raise asked.bad("true or false")
+    if asked.parameter.paths:
+        none: Criterion = Missing(asked.name)
+    else:  # every resource has an id and a time
+        none = Missing(None) if asked.name in PERSON else ById(())
+    return none if asked.values == ("true",) else Not(none)
 
 
-def _names(name: str, values: Values) -> Criterion:
-    return ByName(values, exact=name.endswith(":exact"))
+def _chained(asked: Asked) -> Criterion:
+    """``patient.identifier``, ``owner.identifier``: by what the other side is known as everywhere."""
+    of_type = asked.modifier in {"", *asked.parameter.targets}
+    if asked.chain != IDENTIFIER or not of_type or not chains(asked.name, asked.parameter):
+        raise asked.not_offered()
+    if asked.name in PERSON:
+        return ByBearer(_identifiers(asked))
+    return ByParty(asked.name, _identifiers(asked))
 
 
-def _dates(field: str) -> Reader:
-    def read(name: str, values: Values) -> Criterion:
-        ranges = tuple(_range(name, value) for value in values)
-        return ByDate("updated" if field == "updated" else "period", ranges)
-
-    return read
+def _identifiers(asked: Asked) -> tuple[Token, ...]:
+    told = (_token(asked, value) for value in asked.values)
+    return tuple(Token(one.system and canonical(one.system), one.value) for one in told)
 
 
-def _range(name: str, value: str) -> Range:
-    prefix = value[:2] if value[:2].isalpha() else "eq"
+def _token(asked: Asked, value: str) -> Token:
+    *system, code = (_unescaped(part) for part in _parts(value, "|"))
+    if not code and not any(system):
+        raise asked.bad("code, system|code, |code or system|")
+    return Token("|".join(system) if system else None, code or None)
+
+
+# --- kinds
+
+
+def _read_token(asked: Asked) -> Criterion:
+    if asked.modifier not in {"", "not"}:
+        raise asked.not_offered()
+    found = _tokens(asked)
+    return Not(found) if asked.modifier else found
+
+
+def _tokens(asked: Asked) -> Criterion:
+    if not asked.parameter.paths:
+        return ById(asked.texts)
+    if asked.name == IDENTIFIER:
+        return ByIdentifier(_identifiers(asked))
+    if asked.parameter.truth and not {*asked.values} <= {"true", "false"}:
+        raise asked.bad("true or false")
+    told = (_token(asked, value) for value in asked.values)
+    return ByValue(asked.name, tuple(map(_kept, told)))
+
+
+def _kept(token: Token) -> Token:
+    """As the index has it."""
+    system, value = token.system, token.value
+    return Token(system and short(system), value and short(value))
+
+
+def _read_string(asked: Asked) -> Criterion:
+    if asked.modifier == "":
+        return ByString(asked.name, tuple(folded(text)[:HEAD] for text in asked.texts))
+    if asked.modifier == "contains":
+        return ByString(asked.name, tuple(map(folded, asked.texts)), "contains")
+    if asked.modifier == "exact":
+        return ByString(asked.name, tuple(map(short, asked.texts)), "exact")
+    raise asked.not_offered()
+
+
+def _read_uri(asked: Asked) -> Criterion:
+    if asked.modifier:
+        raise asked.not_offered()
+    return ByValue(asked.name, tuple(Token("", short(text)) for text in asked.texts))
+
+
+def _read_reference(asked: Asked) -> Criterion:
+    if asked.modifier == IDENTIFIER and asked.name not in PERSON:
+        return ByIdentifier(_identifiers(asked), asked.name)
+    if asked.modifier and asked.modifier not in asked.parameter.targets:
+        raise asked.not_offered()
+    tokens = tuple(_referred(asked, text) for text in asked.texts)
+    if asked.name in PERSON:
+        return ByPatient(tuple(str(one.value) for one in tokens if one.system == "Patient"))
+    return ByValue(asked.name, tokens)
+
+
+def _referred(asked: Asked, text: str) -> Token:
+    targets = (asked.modifier,) if asked.modifier else asked.parameter.targets
+    if _ID.fullmatch(text):
+        return Token(targets[0] if len(targets) == 1 else None, text)
+    type_, id_ = referred(text, asked.asking.base_url)
+    if type_ in targets or (not type_ and _ELSEWHERE.match(text)):
+        return _kept(Token(type_, id_))
+    raise asked.bad(f"{'|'.join(targets)}/id, id, or a URL")
+
+
+def _read_date(asked: Asked) -> Criterion:
+    if asked.modifier:
+        raise asked.not_offered()
+    return ByDate(asked.name, tuple(_range(asked, text) for text in asked.texts))
+
+
+def _range(asked: Asked, text: str) -> Range:
+    prefix = text[:2] if text[:2].isalpha() else "eq"
     if prefix not in PREFIXES:
-        raise bad_parameter(name, f"a prefix must be one of {', '.join(sorted(PREFIXES))}")
-    low, high = span(name, value.removeprefix(prefix))
-    return Range(prefix, micros(low), micros(high))
+        raise asked.bad(f"a prefix must be one of {', '.join(sorted(PREFIXES))}")
+    low, high = map(micros, span(asked.name, text.removeprefix(prefix)))
+    if prefix == "ap":  # R4 recommends a tenth of the time between now and then
+        near = abs(micros(asked.asking.now) - low) // 10
+        low, high = low - near, high + near
+    return Range(prefix, low, high)
 
 
-def _codes(column: str, system: str) -> Reader:
-    """Codes in a column; those of another system than the column's match nothing."""
-
-    def read(name: str, values: Values) -> Criterion:
-        tokens = [_token(name, value) for value in values]
-        fitting = tuple(token.value for token in tokens if token.system in {None, system})
-        return ByCode("status" if column == "status" else "code", fitting)
-
-    return read
-
-
-_EVERY: Mapping[str, Reader] = {"_id": _ids, "_lastUpdated": _dates("updated")}
-PARAMETERS: Mapping[str, Mapping[str, Reader]] = {
-    "Patient": {**_EVERY, "identifier": _tokens},
-    "Encounter": {
-        **_EVERY,
-        "identifier": _tokens,
-        "patient": _patients,
-        "status": _codes("status", "http://hl7.org/fhir/encounter-status"),
-        "class": _codes("code", codes.ACT_CODE),
-        "date": _dates("period"),
-    },
-    "ServiceRequest": {
-        **_EVERY,
-        "identifier": _tokens,
-        "patient": _patients,
-        "status": _codes("status", "http://hl7.org/fhir/request-status"),
-        "priority": _codes("code", "http://hl7.org/fhir/request-priority"),
-    },
-    "Task": {
-        **_EVERY,
-        "patient": _patients,
-        "status": _codes("status", "http://hl7.org/fhir/task-status"),
-        "code": _codes("code", codes.PATHWAY_EVENT),
-    },
-    "Organization": {**_EVERY, "identifier": _tokens, "name": _names, "name:exact": _names},
+_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S")
+_READERS: Final[Mapping[Kind, Callable[[Asked], Criterion]]] = {
+    Kind.TOKEN: _read_token,
+    Kind.STRING: _read_string,
+    Kind.DATE: _read_date,
+    Kind.REFERENCE: _read_reference,
+    Kind.URI: _read_uri,
 }
-"""What can be searched for, by type: parameter name to the reader of its values."""
-
-
-def _reader(type_: str, name: str) -> Reader | None:
-    """The reader of a parameter. An unknown modifier of a known one is always refused (R4 §3.1.1.5.4)."""
-    known = PARAMETERS[type_]
-    stem, colon, modifier = name.partition(":")
-    if name not in known and colon and stem in known:
-        text = f"the modifier ':{modifier}' is not offered"
-        raise Refused(refuse(Reason.MALFORMED, "not-supported", text, f"http.{stem}"))
-    return known.get(name)
-
-
-def _count(controls: Mapping[str, str]) -> int:
-    if controls.get("_summary") == "count":
-        return 0
-    given = controls.get("_count", str(DEFAULT_COUNT))
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise bad_parameter("_count", "a whole number from 0")
-    return min(int(given), MOST)
-
-
-def _newest_first(controls: Mapping[str, str], *, strict: bool) -> bool:
-    order = controls.get("_sort", "_lastUpdated")
-    if order not in {"_lastUpdated", "-_lastUpdated"} and strict:
-        raise bad_parameter("_sort", "_lastUpdated or -_lastUpdated")
-    return order == "-_lastUpdated"

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from carepath.store import parties
+from carepath.store.blind import Keys
 from carepath.store.database import Connection, Database
 from fhir_mappings.codes import GLN, HER_ID, ORGANISATION_NUMBER, SOR
+from fhir_mappings.indexing import indexed
 from fhir_mappings.resources import organization
 from pathways.messages import Message, stable_id
 from pathways.parties import Directory, Identifier, Party, PartyRef
@@ -55,7 +57,7 @@ class Parties:
             for ref in unknown:
                 if self.find(ref, at) is None:
                     party = self._with(ref)
-                    parties.upsert(connection, self.database.keys, party, organization(party), at)
+                    enter(connection, self.database.keys, party, at)
             self.refresh(connection)
 
     def _with(self, ref: PartyRef) -> Party:
@@ -66,6 +68,12 @@ class Parties:
             return replace(known, identifiers=(*known.identifiers, *ref.known_by))
         name = ref.name or ref.known_by[0].value
         return Party(key=key, name=name, identifiers=ref.known_by, seen=True)
+
+
+def enter(connection: Connection, keys: Keys, party: Party, at: datetime) -> bool:
+    """Enter or change a party, with its Organization and what that is found by; false when nothing is new."""
+    shown = organization(party)
+    return parties.upsert(connection, keys, party, shown, indexed(shown), at)
 
 
 def named(message: Message) -> Iterable[PartyRef]:

@@ -1,106 +1,44 @@
-"""Search of resources: criteria are values, and a search is one SQL statement.
+"""Search of resources: one SQL statement for the matches, one for their number, and what is included with them.
 
-Pages follow a cursor on (last updated, id), so a page stays where it is while others are written.
+Pages follow a cursor on what they are sorted by and the id, so a page stays where it is while others are written.
 https://hl7.org/fhir/R4/search.html
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
-    Table,
+    Select,
     and_,
     false,
     func,
+    literal,
     not_,
     or_,
     select,
     tuple_,
+    union,
 )
 
 from carepath.store.blind import Keys
-from carepath.store.parties import named
-from carepath.store.queries import closure
-from carepath.store.resources import NEWEST, Stored, Viewer, stored, visible
-from carepath.store.tables import parties, patient_identifiers, resource_tokens, resources
-from carepath.store.times import micros
+from carepath.store.criteria import LAST_UPDATED, Conditions, Criterion, is_narrow
+from carepath.store.resources import NEWEST, Stored, Viewer, each, stored, visible
+from carepath.store.tables import resource_dates, resource_values, resources
+
+Cursor: TypeAlias = tuple[int | str, ...]
+"""Where a match stands: what it is sorted by, then its id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """An identifier searched for: ``system`` is ``None`` for any, empty for none."""
+class Order:
+    """Sorted by a parameter, by its earliest ``date`` or its first value; what has none counts as before all others."""
 
-    system: str | None
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class ByIdentifier:
-    """Any of the identifiers."""
-
-    tokens: tuple[Token, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ById:
-    """Any of the ids."""
-
-    ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ByPatient:
-    """About any of the patients, or of those linked to them."""
-
-    patients: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ByName:
-    """An Organization whose name starts with any of these, whatever case and accents; or is one of them."""
-
-    names: tuple[str, ...]
-    exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ByCode:
-    """Any of the codes in an index column."""
-
-    column: Literal["status", "code"]
-    codes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A searched time: the comparison and the span its precision covers, in microseconds, end excluded."""
-
-    prefix: str
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
-class ByDate:
-    """Within any of the ranges, by the time of the last update or by the resource's period."""
-
-    field: Literal["updated", "period"]
-    ranges: tuple[Range, ...]
-
-
-Criterion: TypeAlias = ByIdentifier | ById | ByPatient | ByName | ByCode | ByDate
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last match of the page before."""
-
-    updated: int
-    id: str
+    name: str = LAST_UPDATED
+    descending: bool = False
+    date: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +48,15 @@ class Search:
     type: str
     criteria: tuple[Criterion, ...] = ()
     viewer: Viewer
-    newest_first: bool = False
+    order: tuple[Order, ...] = (Order(),)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A match and where it stands."""
+
+    found: Stored
+    place: Cursor
 
 
 def total(conn: Connection, keys: Keys, search: Search) -> int:
@@ -121,104 +67,142 @@ def total(conn: Connection, keys: Keys, search: Search) -> int:
 
 def page(
     conn: Connection, keys: Keys, search: Search, *, count: int, after: Cursor | None
-) -> list[Stored]:
-    """At most ``count`` matches behind the cursor, in the order of their last update."""
-    place = tuple_(resources.c.updated, resources.c.id)
-    wanted = NEWEST.where(*_where(conn, keys, search)).limit(count)
+) -> list[Match]:
+    """At most ``count`` matches behind the cursor, in order."""
+    order = (*search.order, Order(_ID, search.order[-1].descending))
+    place = [_key(one, narrow=is_narrow(search.criteria)) for one in order]
+    wanted = NEWEST.add_columns(*place).where(*_where(conn, keys, search)).limit(count)
     if after is not None:
-        start = tuple_(after.updated, after.id)
-        wanted = wanted.where(place < start if search.newest_first else place > start)
-    columns = (resources.c.updated, resources.c.id)
-    order = [column.desc() if search.newest_first else column.asc() for column in columns]
-    return [stored(row) for row in conn.execute(wanted.order_by(*order)).mappings()]
-
-
-def cursor(match: Stored) -> Cursor:
-    """The place behind this match."""
-    return Cursor(micros(match.updated), match.id)
+        wanted = wanted.where(_behind(order, place, after))
+    sides = zip(order, place, strict=True)
+    wanted = wanted.order_by(*(key.desc() if one.descending else key for one, key in sides))
+    return [
+        Match(stored(row._mapping), tuple(row[-len(place) :]))  # noqa: SLF001 -- named so against clashes
+        for row in conn.execute(wanted)
+    ]
 
 
 def _where(conn: Connection, keys: Keys, search: Search) -> list[ColumnElement[bool]]:
     of_type = [resources.c.type == search.type, not_(resources.c.deleted)]
-    matching = [_matches(conn, keys, search.type, criterion) for criterion in search.criteria]
-    return [*of_type, *matching, *visible(search.type, search.viewer)]
+    met = Conditions.of(conn, keys, search.type, search.criteria)
+    return [*of_type, *met, *visible(search.type, search.viewer)]
 
 
-def _matches(conn: Connection, keys: Keys, type_: str, criterion: Criterion) -> ColumnElement[bool]:
-    match criterion:
-        case ByIdentifier(tokens):
-            return or_(false(), *(_identified(conn, keys, type_, token) for token in tokens))
-        case ById(ids):
-            return resources.c.id.in_(ids)
-        case ByPatient(patients):
-            return resources.c.patient.in_(closure(conn, patients))
-        case ByName(names, exact):
-            return resources.c.id.in_(named(conn, names, exact=exact))
-        case ByCode(column, codes):
-            return resources.c[column].in_(codes)
-        case ByDate(field, ranges):
-            compare = _instant if field == "updated" else _period
-            return or_(false(), *map(compare, ranges))
+# --- order
+
+_ID: Final = "_id"
+_EARLIEST: Final = -(2**62)
 
 
-def _identified(conn: Connection, keys: Keys, type_: str, token: Token) -> ColumnElement[bool]:
-    """A patient is found by the table that says whose an identifier is; the others by their own tokens."""
-    if type_ == "Patient":
-        table = patient_identifiers
-        return resources.c.id.in_(select(table.c.patient).where(_named(conn, keys, table, token)))
-    table = resource_tokens
-    found = and_(
-        table.c.type == type_, table.c.name == "identifier", _named(conn, keys, table, token)
+def _key(order: Order, *, narrow: bool) -> ColumnElement[Any]:
+    if order.name == _ID:
+        return resources.c.id
+    if order.name == LAST_UPDATED:
+        # few rows are found and then sorted; SQLite would else read all in order and try each
+        return resources.c.updated + 0 if narrow else resources.c.updated
+    table = resource_dates if order.date else resource_values
+    mine = table.c.type == resources.c.type, table.c.id == resources.c.id
+    first = func.coalesce(table.c.starts, table.c.ends) if order.date else table.c.value
+    found = select(func.min(first)).where(*mine, table.c.name == order.name)
+    return func.coalesce(found.scalar_subquery(), _EARLIEST if order.date else "")
+
+
+def _behind(
+    order: Sequence[Order], place: Sequence[ColumnElement[Any]], after: Cursor
+) -> ColumnElement[bool]:
+    """What comes after the cursor. Raises ``ValueError`` when it is of another order."""
+    if len({one.descending for one in order}) == 1:  # one comparison, which an index can answer
+        start = tuple_(*after)
+        return tuple_(*place) < start if order[0].descending else tuple_(*place) > start
+    steps = []
+    for number, (one, key, value) in enumerate(zip(order, place, after, strict=True)):
+        same = (left == right for left, right in zip(place[:number], after, strict=False))
+        steps.append(and_(*same, key < value if one.descending else key > value))
+    return or_(*steps)
+
+
+# --- what comes with the matches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Include:
+    """What references of ``source`` lead to; or, ``reverse``, what of ``source`` leads here by them.
+
+    ``names``: the parameters that are references; ``person``: also the one to the patient, as whose they are kept.
+    ``target``: only what is of this type; ``again``: also by what was included itself.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    person: bool = False
+    target: str | None = None
+    reverse: bool = False
+    again: bool = False
+
+
+Place: TypeAlias = tuple[str, str]
+
+
+def included(
+    conn: Connection,
+    matches: Sequence[Stored],
+    includes: Sequence[Include],
+    viewer: Viewer,
+    *,
+    limit: int,
+) -> list[Stored]:
+    """What the includes lead to and the viewer may see, each once, and no match again. At most ``limit``."""
+    known = {(match.type, match.id) for match in matches}
+    found: list[Stored] = []
+    near, asked = known, [*includes]
+    while near and asked and len(found) < limit:
+        places = {place for one in asked for place in _led(conn, near, one, viewer, limit)} - known
+        some = sorted(places)[: limit - len(found)]
+        new = [one for one in each(conn, some, viewer) if not one.deleted]
+        found += sorted(new, key=lambda one: (one.type, one.id))
+        known, near = known | places, {(one.type, one.id) for one in new}
+        asked = [one for one in includes if one.again]
+    return found
+
+
+def _led(
+    conn: Connection, near: set[Place], one: Include, viewer: Viewer, limit: int
+) -> list[Place]:
+    wanted: Any
+    if one.reverse:
+        wanted = _leading_here(near, one).where(*visible(one.source, viewer)).limit(limit)
+    else:
+        wanted = _leading_on([id_ for type_, id_ in near if type_ == one.source], one)
+    return [(type_, id_) for type_, id_ in conn.execute(wanted)]
+
+
+def _leading_on(ids: Sequence[str], one: Include) -> Any:
+    values = resource_values.c
+    referred = select(values.system, values.value).where(
+        values.type == one.source,
+        values.id.in_(ids),
+        values.name.in_(one.names),
+        values.system == one.target if one.target else values.system != "",
     )
-    return resources.c.id.in_(select(table.c.id).where(found))
+    if not one.person or one.target not in {None, "Patient"}:
+        return referred
+    person = select(literal("Patient"), resources.c.patient).where(
+        resources.c.type == one.source, resources.c.id.in_(ids), resources.c.patient.is_not(None)
+    )
+    return union(referred, person)
 
 
-def _named(conn: Connection, keys: Keys, table: Table, token: Token) -> ColumnElement[bool]:
-    blind: Column[bytes] = table.c.blind
-    if token.system is None:
-        alone: Column[bytes] = table.c.blind_value
-        return alone == keys.blind(f"|{token.value}")
-    if token.system or table is resource_tokens:
-        return blind == keys.blind(f"{token.system}|{token.value}")
-    # without a system, a patient's identifier counts within its sender
-    senders = conn.execute(select(parties.c.key)).scalars()
-    return blind.in_([keys.blind(f"sender:{key}|{token.value}") for key in senders])
-
-
-Compare: TypeAlias = Callable[[Range], ColumnElement[bool]]
-
-_UPDATED = resources.c.updated
-_POINT: dict[str, Compare] = {
-    "eq": lambda t: and_(t.low <= _UPDATED, t.high > _UPDATED),
-    "ne": lambda t: or_(t.low > _UPDATED, t.high <= _UPDATED),
-    "gt": lambda t: t.high <= _UPDATED,
-    "lt": lambda t: t.low > _UPDATED,
-    "ge": lambda t: t.low <= _UPDATED,
-    "le": lambda t: t.high > _UPDATED,
-    "sa": lambda t: t.high <= _UPDATED,
-    "eb": lambda t: t.low > _UPDATED,
-}
-"""How an instant compares with a searched time."""
-
-_STARTS, _ENDS = resources.c.starts, resources.c.ends
-_PERIOD: dict[str, Compare] = {
-    "eq": lambda t: and_(t.low <= _STARTS, t.high > _ENDS),
-    "ne": lambda t: or_(t.low > _STARTS, t.high <= _ENDS, _STARTS.is_(None), _ENDS.is_(None)),
-    "gt": lambda t: or_(t.high <= _ENDS, _ENDS.is_(None)),
-    "lt": lambda t: or_(t.low > _STARTS, _STARTS.is_(None)),
-    "ge": lambda t: or_(_PERIOD["gt"](t), _PERIOD["eq"](t)),
-    "le": lambda t: or_(_PERIOD["lt"](t), _PERIOD["eq"](t)),
-    "sa": lambda t: t.high <= _STARTS,
-    "eb": lambda t: t.low > _ENDS,
-}
-"""How a period compares: an absent end is open. A resource without any period matches nothing."""
-
-PREFIXES = frozenset(_POINT)
-
-
-def _instant(time: Range) -> ColumnElement[bool]:
-    return _POINT[time.prefix](time)
-
-
-def _period(time: Range) -> ColumnElement[bool]:
-    return and_(or_(_STARTS.is_not(None), _ENDS.is_not(None)), _PERIOD[time.prefix](time))
+def _leading_here(near: set[Place], one: Include) -> Select[str, str]:
+    ids: dict[str, list[str]] = {}
+    for type_, id_ in near:
+        if one.target in {None, type_}:
+            ids.setdefault(type_, []).append(id_)
+    values = resource_values.c
+    to_them = [and_(values.system == type_, values.value.in_(of)) for type_, of in ids.items()]
+    referring = select(values.id).where(
+        values.type == one.source, values.name.in_(one.names), or_(false(), *to_them)
+    )
+    about = resources.c.patient.in_(ids.get("Patient", ())) if one.person else false()
+    here = or_(resources.c.id.in_(referring), about)
+    of_type = resources.c.type == one.source, not_(resources.c.deleted)
+    return select(resources.c.type, resources.c.id).where(*of_type, here).order_by(resources.c.id)

@@ -1,10 +1,20 @@
 """Reading over HTTP: versions, search and its pages, the timeline. Each test uses patients of its own."""
 
+import re
+
 import httpx
 import pytest
 
 from tests.integration import stories
-from tests.integration.stories import Matter, admission, discharge, discharge_ready, person
+from tests.integration.stories import (
+    Matter,
+    Resource,
+    admission,
+    discharge,
+    discharge_ready,
+    patient_identifier,
+    person,
+)
 from tests.integration.talk import linked, refused, taken
 
 
@@ -108,7 +118,12 @@ def test_unknown_parameters(client: httpx.Client) -> None:
         "Encounter?patient=Group/1",
         "Patient?_count=-1",
         "Patient?_count=many",
-        "Patient?identifier=urn:x|",
+        "Patient?identifier=|",
+        "Encounter?status:missing=perhaps",
+        "Encounter?patient.name=Kari",
+        "Encounter?_summary=some",
+        "Encounter?_total=roughly",
+        "Encounter?_elements=a;b",
         "Patient?identifier=%00",
         "Patient?_continue=abc",
         "Patient?_lastUpdated=yesterday",
@@ -118,8 +133,96 @@ def test_bad_search_values_are_named(client: httpx.Client, query: str) -> None:
     """400 that names the parameter."""
     (issue,) = refused(client.get(f"/fhir/{query}"), 400)
 
-    name = query.partition("?")[2].partition("=")[0].partition(":")[0]
+    name = re.split("[:.=]", query.partition("?")[2])[0]
     assert issue["expression"] == [f"http.{name}"]
+
+
+def shown(bundle: Resource, mode: str = "match") -> list[str]:
+    """The resources of a page, as ``Type/id``."""
+    entries = [entry for entry in bundle.get("entry", ()) if entry["search"]["mode"] == mode]
+    return ["/".join(entry["fullUrl"].rsplit("/", 2)[1:]) for entry in entries]
+
+
+def test_pages_keep_their_order_and_what_comes_along(client: httpx.Client) -> None:
+    """Sorted by several keys; the next page includes what it leads to, and is asked for in the same format."""
+    someone = person()
+    patient = taken(client, *(stories.referral(Matter(someone)) for _ in range(3)))
+    query = {
+        "_sort": "-authored-on,_id",
+        "_include": "Task:focus",
+        "_count": "2",
+        "_format": "json",
+    }
+    page = client.get("/fhir/Task", params={"patient": patient, **query}).json()
+    found, included = shown(page), shown(page, "include")
+    assert page["total"] == 3
+
+    assert "_format=json" in linked(page, "next")
+    page = client.get(linked(page, "next")).json()
+    found += shown(page)
+    included += shown(page, "include")
+
+    every = client.get("/fhir/Task", params={"patient": patient, "_sort": "-authored-on,_id"})
+    assert found == shown(every.json())
+    assert sorted(included) == sorted(one.replace("Task", "ServiceRequest") for one in found)
+    assert not linked(page, "next")
+
+
+def test_by_identifier_of_the_patient(client: httpx.Client) -> None:
+    """Chained: integrators know national ids, not ours; by POST it stays out of every address."""
+    told = admission(Matter(person()))
+    patient = taken(client, told)
+    identifier = patient_identifier(told)
+    token = f"{identifier['system']}|{identifier['value']}"
+
+    for name in ("patient.identifier", "subject:Patient.identifier"):
+        bundle = client.post("/fhir/Encounter/_search", data={name: token}).json()
+        assert bundle["total"] == 1
+        assert identifier["value"] not in linked(bundle, "self")
+        (stay,) = bundle["entry"]
+        assert stay["resource"]["subject"] == {"reference": f"Patient/{patient}"}
+
+
+def test_parts_of_resources_say_that_they_are(client: httpx.Client) -> None:
+    """``_summary`` and ``_elements``; the whole resource is as it was."""
+    patient = taken(client, admission(Matter(person())))
+    for control in ({"_summary": "true"}, {"_summary": "data"}, {"_elements": "period"}):
+        bundle = client.get("/fhir/Encounter", params={"patient": patient, **control}).json()
+        (stay,) = (entry["resource"] for entry in bundle["entry"])
+        assert stay["meta"]["tag"][-1]["code"] == "SUBSETTED"
+        assert ("period" in stay) is ("true" not in control.values())
+        assert {"status", "class"} <= {*stay}
+        whole = client.get(f"/fhir/Encounter/{stay['id']}").json()
+        assert "tag" not in whole["meta"]
+
+
+def test_matches_are_counted_unless_nobody_wants_to_know(client: httpx.Client) -> None:
+    """``_total=none`` tells no number."""
+    patient = taken(client, admission(Matter(person())))
+    for wanted, told in (("none", False), ("estimate", True), ("accurate", True)):
+        params = {"patient": patient, "_total": wanted}
+        assert ("total" in client.get("/fhir/Encounter", params=params).json()) is told
+
+
+def test_a_head_request_is_answered(client: httpx.Client) -> None:
+    """As GET, without the body."""
+    answer = client.head("/fhir/Encounter?_count=1")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("prefer", "status"),
+    [
+        ("handling=strict", 400),
+        ('return=minimal, Handling="strict"', 400),
+        ("handling=lenient", 200),
+        ("handling=stricter", 200),
+    ],
+)
+def test_how_a_preference_is_written(client: httpx.Client, prefer: str, status: int) -> None:
+    """RFC 7240: several with commas, names in any case, values in quotes or not."""
+    answer = client.get("/fhir/Patient?no-such=1&_count=0", headers={"Prefer": prefer})
+    assert answer.status_code == status
 
 
 def test_timeline_speaks_the_readers_language(client: httpx.Client) -> None:
