@@ -3,12 +3,15 @@
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
 
+import re
+from json import JSONDecoder
 from typing import Final
 
 import orjson
 
 from carepath.store.feed import PARKED, Item
 from fhir_mappings import inbound, outbound
+from fhir_mappings.formats import as_json
 from fhir_mappings.options import Options
 from pathways.messages import Message
 from schemas.envelopes import EXPIRED, FHIR_JSON, WITHHELD, event_type
@@ -48,12 +51,48 @@ def attributes(item: Item, base_url: str) -> dict[str, str]:
 
 
 def bundle(item: Item, base_url: str) -> bytes | None:
-    """The message: the sender's own bytes when they are in our profile, else our translation of them."""
+    """The message in FHIR JSON: the sender's own when it is in our profile, else our translation of it.
+
+    Byte for byte, unless it came in XML.
+    """
     if item.source is None or item.format == "carepath":
         own = item.body or item.source
-        return None if own is None else own.removeprefix(b"\xef\xbb\xbf")
+        return None if own is None else as_json(own).removeprefix(b"\xef\xbb\xbf")
     received = item.received or item.created
     message = inbound.read(item.source, Options(received=received, base_url=base_url))
     if not isinstance(message, Message):  # accepted by an older release: as the sender wrote it
-        return item.source
+        return as_json(item.source)
     return orjson.dumps(outbound.write(message, base_url=base_url))
+
+
+def resource(item: Item, base_url: str) -> bytes | None:
+    """The message as a resource of ours: as ``bundle`` gives it, byte for byte, but that its id is ``item.id``.
+
+    A read by that id, and an entry whose ``fullUrl`` ends with it, can have no other.
+    """
+    told = bundle(item, base_url)
+    return None if told is None else _with_id(told, item.id)
+
+
+_GAP: Final = re.compile(r"[\s,:]*")
+
+
+def _with_id(body: bytes, id_: str) -> bytes:
+    """A JSON object with this id, all else as it was written: digits of decimals, order, white space."""
+    text, own = body.decode(), f'"{id_}"'
+    value_at, begins = JSONDecoder().raw_decode, text.index("{") + 1
+    at = _skipped(text, begins)
+    while text[at] != "}":
+        name, end = value_at(text, at)
+        begin = _skipped(text, end)
+        _, end = value_at(text, begin)
+        if name == "id":
+            return f"{text[:begin]}{own}{text[end:]}".encode()
+        at = _skipped(text, end)
+    return f'{text[:begins]}"id":{own},{text[begins:]}'.encode()
+
+
+def _skipped(text: str, at: int) -> int:
+    """Where what is between two values ends."""
+    gap = _GAP.match(text, at)
+    return gap.end() if gap else at

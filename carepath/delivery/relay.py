@@ -98,12 +98,14 @@ class Streams:
         self._lock = threading.Lock()
 
     @contextmanager
-    def listening(self, receiver: str) -> Iterator[asyncio.Event]:
-        """An event that is set when the feed has grown. Clear it before reading the feed, not after.
+    def listening(
+        self, receiver: str, news: asyncio.Event | None = None
+    ) -> Iterator[asyncio.Event]:
+        """An event, ``news`` or a new one, that is set when the feed has grown. Clear it before reading, not after.
 
         ``ANY`` is whatever feed.
         """
-        news = asyncio.Event()
+        news = news or asyncio.Event()
         listener = (asyncio.get_running_loop(), news)
         with self._lock:
             self._waiting.setdefault(receiver, set()).add(listener)
@@ -117,10 +119,18 @@ class Streams:
         """These feeds have grown. Any thread may call this."""
         with self._lock:
             whose = (*receivers, ANY)
-            told = [listener for key in whose for listener in self._waiting.get(key, ())]
-        for loop, news in told:
+            told: dict[asyncio.AbstractEventLoop, list[asyncio.Event]] = {}
+            for loop, news in (each for key in whose for each in self._waiting.get(key, ())):
+                told.setdefault(loop, []).append(news)
+        for loop, all_ in told.items():
             if not loop.is_closed():
-                loop.call_soon_threadsafe(news.set)
+                loop.call_soon_threadsafe(_set, all_)
+
+
+def _set(told: Iterable[asyncio.Event]) -> None:
+    """All at once: who looks at the same moment reads together."""
+    for news in told:
+        news.set()
 
 
 _Listener = tuple[asyncio.AbstractEventLoop, asyncio.Event]

@@ -1,6 +1,6 @@
 """Feeds: one per receiver, numbered without gaps (``numbering``), read from a number on."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -105,11 +105,19 @@ def items(conn: Connection, receiver: str, ids: Collection[str], now: int) -> di
     return {row["id"]: _item(row) for row in rows}
 
 
+def item(conn: Connection, receiver: str, id_: str, now: int) -> Item | None:
+    """One place in the receiver's own feed, once it has its number."""
+    own = and_(outbox.c.id == id_, outbox.c.receiver == receiver, outbox.c.number.is_not(None))
+    page = select(outbox.c.id).where(own).subquery()
+    row = conn.execute(_items(page, _withheld(receiver, now))).mappings().first()
+    return None if row is None else _item(row)
+
+
 @cache
 def _unpublished() -> Select[Any]:
     """Built once: it is asked for after every commit."""
     place = outbox.c.number - streams.c.published
-    bytes_ = _BYTES.label("bytes")
+    bytes_ = BYTES.label("bytes")
     first = (
         select(outbox.c.id, outbox.c.receiver, place.label("place"), bytes_)
         .join(streams, streams.c.party == outbox.c.receiver)
@@ -155,13 +163,14 @@ def _items(page: Subquery, withheld: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-_BYTES = func.coalesce(func.length(outbox.c.body), func.length(inbox.c.source), 0)
+BYTES = func.coalesce(func.length(outbox.c.body), func.length(inbox.c.source), 0)
+"""How much content a row of the outbox has, joined with the inbox by its event."""
 
 
 def _page(receiver: str, since: int, limit: int) -> Subquery:
     """The next rows of a feed, each with how many bytes come before it."""
     first = (
-        select(outbox.c.id, outbox.c.number, _BYTES.label("bytes"))
+        select(outbox.c.id, outbox.c.number, BYTES.label("bytes"))
         .outerjoin(inbox, inbox.c.id == outbox.c.event)
         .where(outbox.c.receiver == receiver, outbox.c.number > since)
         .order_by(outbox.c.number)
@@ -217,25 +226,39 @@ def lag(conn: Connection) -> dict[str, int]:
     return dict(conn.execute(select(feeds.c.receiver, behind)).all())
 
 
-def begin_anew(conn: Connection, now: int) -> None:
-    """The store was restored: every feed goes on from a number that nobody can have been given.
+def begin_anew(conn: Connection, now: int, receivers: Collection[str] = ()) -> int:
+    """The store was restored: every feed goes on from a number that nobody can have been given, which is returned.
 
     That number is the moment in microseconds: no feed gets a million numbers in a second. It is taken by a notice,
-    which tells the receiver why numbers are missing before it and that what follows may be known by its id.
+    which tells the receiver why numbers are missing before it and that what follows may be known by its id. So do
+    the feeds of ``receivers``, had they begun or not.
     """
+    begin(conn, receivers)
     known = dict(conn.execute(select(feeds.c.receiver, feeds.c.last)).all())
-    begins = max(now, *(last + 1 for last in known.values()), 1)
+    begins: int = max(now, *(last + 1 for last in known.values()), 1)
     replace_rows(conn, meta, [{"name": _FLOOR, "value": begins}])
     insert_new(conn, outbox, [notice(receiver, begins) for receiver in known])
     conn.execute(update(feeds).values(last=begins))
+    return begins
+
+
+def begin(conn: Connection, receivers: Iterable[str], last: int = 0) -> None:
+    """New feeds for those of the receivers that have none."""
+    empty = {"last": last, "delivered": 0, "delivered_at": None}
+    insert_new(conn, feeds, [{"receiver": receiver, **empty} for receiver in receivers])
 
 
 def notice(receiver: str, number: int) -> dict[str, object]:
     """The outbox row that tells a receiver that its feed was begun anew at this number."""
-    id_ = stable_id(RESTORED, receiver, str(number))
+    id_ = notice_id(receiver, number)
     empty = {column.name: None for column in outbox.columns}
     told = {"kind": RESTORED, "message_id": id_, "withheld": False, "created": number}
     return {**empty, **told, "id": id_, "receiver": receiver, "number": number}
+
+
+def notice_id(receiver: str, number: int) -> str:
+    """The id of that row."""
+    return stable_id(RESTORED, receiver, str(number))
 
 
 def floor(conn: Connection) -> int:

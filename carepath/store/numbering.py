@@ -7,7 +7,7 @@ needs READ COMMITTED on PostgreSQL: after the lock, it must see what the last ho
 
 from sqlalchemy import Connection, Subquery, case, func, select, update
 
-from carepath.store import feed, subscriptions
+from carepath.store import feed, subscription_numbers
 from carepath.store.tables import events, feeds, outbox
 from carepath.store.upserts import insert_new
 
@@ -31,7 +31,7 @@ def number(conn: Connection, limit: int = 1000) -> dict[str, int]:
     if newest:
         last = case(newest, value=feeds.c.receiver)
         conn.execute(update(feeds).where(feeds.c.receiver.in_(newest)).values(last=last))
-        subscriptions.assign(conn, rows)
+        subscription_numbers.assign(conn, rows)
     return newest
 
 
@@ -42,6 +42,7 @@ _GIVEN = (
     outbox.c.kind,
     outbox.c.patient,
     outbox.c.event,
+    outbox.c.created,
 )
 
 
@@ -68,8 +69,7 @@ def _claim(conn: Connection) -> list[str]:
 def _begin(conn: Connection, receivers: list[str]) -> None:
     """New feeds. One may have been there before the store was restored: then it is begun anew."""
     floor = feed.floor(conn)
-    empty = {"last": floor, "delivered": 0, "delivered_at": None}
-    insert_new(conn, feeds, [{"receiver": receiver, **empty} for receiver in receivers])
+    feed.begin(conn, receivers, floor)
     if floor:
         insert_new(conn, outbox, [feed.notice(receiver, floor) for receiver in receivers])
 

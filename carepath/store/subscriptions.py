@@ -1,32 +1,47 @@
-"""Subscriptions: each has numbers of its own for what it wants of its receiver's feed.
+"""Subscriptions: how they stand, and the events that they had.
 
-``assign`` gives them in the transaction that numbers the feed (``numbering``), so they are as lasting and as free of
-gaps as the feed's own, whoever sends them and however often. Until which number the subscriber has everything is
+``subscription_numbers`` gives the events their numbers. Until which number the subscriber has everything is
 ``delivered``. Times are microseconds.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    RowMapping,
+    Subquery,
+    delete,
+    func,
+    select,
+    update,
+)
 
-from carepath.store import codec, feed
+from carepath.store import feed
 from carepath.store.blind import Keys
-from carepath.store.queries import closure
 from carepath.store.resources import Viewer
 from carepath.store.tables import (
     events,
+    inbox,
     outbox,
-    patient_identifiers,
-    patients,
     subscription_events,
     subscriptions,
 )
+from carepath.store.times import micros
 from carepath.store.upserts import insert_new
 from pathways.events import EventCode
-from pathways.subscriptions import FilterName, Subscription, SubscriptionStatus, Update, wants
+from pathways.subscriptions import (
+    Channel,
+    ChannelType,
+    FilterName,
+    Subscription,
+    SubscriptionStatus,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +63,30 @@ class Subscribed:
     told: int | None = None
     error: str | None = None
 
+    @property
+    def reader(self) -> str | None:
+        """Who sees what it tells, as a ``Viewer`` has it."""
+        return None if self.receiver == feed.OPERATOR else self.receiver
+
+    def over(self, now: int) -> bool:
+        """Whether its time has come and nobody has turned it off."""
+        return self.status is not SubscriptionStatus.OFF and self.ended_by(now)
+
+    def ended_by(self, moment: int) -> bool:
+        """Whether its time was over at the moment."""
+        ends = self.subscription.ends
+        return ends is not None and micros(ends) <= moment
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a Subscription. ``thread`` and ``code`` are of the message, where it was taken in from someone."""
+    """One event of a Subscription. ``event``, ``thread`` and ``code`` are of a message taken in from someone."""
 
     number: int
     item: feed.Item
     thread: str | None
     code: EventCode | None
+    event: str | None
 
 
 _BODY: TypeAdapter[Subscription] = TypeAdapter(Subscription)
@@ -66,7 +96,8 @@ def begin(conn: Connection, keys: Keys, made: Subscribed) -> None:
     """A new Subscription; its first event is the first that gets its place in the feed from now on."""
     row = {name: getattr(made, name) for name in _STANDING}
     body = _BODY.dump_json(_blinded(keys, made.subscription))
-    insert_new(conn, subscriptions, [{**row, **_FREE, "body": body}])
+    target = _target(made.subscription.channel)
+    insert_new(conn, subscriptions, [{**row, **FREE, "body": body, "target": target}])
 
 
 def change(conn: Connection, keys: Keys, changed: Subscribed) -> None:
@@ -74,14 +105,45 @@ def change(conn: Connection, keys: Keys, changed: Subscribed) -> None:
     body = _BODY.dump_json(_blinded(keys, changed.subscription))
     asked = {name: getattr(changed, name) for name in ("status", "tries", "next_try", "error")}
     mine = update(subscriptions).where(subscriptions.c.id == changed.id)
-    conn.execute(mine.values(body=body, **asked, **_FREE))
+    target = _target(changed.subscription.channel)
+    conn.execute(mine.values(body=body, target=target, **asked, **FREE))
 
 
 def remove(conn: Connection, id_: str) -> None:
-    """Nothing is counted or sent any more."""
+    """Nothing is counted or sent any more; whose it was stays known."""
     mine = subscription_events.c.subscription == id_
     conn.execute(delete(subscription_events).where(mine))
-    conn.execute(delete(subscriptions).where(subscriptions.c.id == id_))
+    gone = update(subscriptions).where(subscriptions.c.id == id_)
+    conn.execute(gone.values(status=_REMOVED, next_try=None, **FREE))
+
+
+def turn_off(conn: Connection, id_: str) -> None:
+    """Neither counted nor sent from now on."""
+    off = {"status": SubscriptionStatus.OFF, "error": None, "tries": 0, "next_try": None}
+    mine = update(subscriptions).where(subscriptions.c.id == id_)
+    conn.execute(mine.values(**off, **FREE))
+
+
+def locked(conn: Connection, id_: str) -> Subscribed | None:
+    """The Subscription, whoever's it is, as nobody else can change it until the transaction ends."""
+    mine = select(subscriptions).where(subscriptions.c.id == id_, there).with_for_update()
+    row = conn.execute(mine).mappings().first()
+    return None if row is None else subscribed(row)
+
+
+def ended(conn: Connection, now: int) -> list[Subscribed]:
+    """Those that go on although their time is over."""
+    due = subscriptions.c.next_try <= now
+    mine = select(subscriptions).where(due, there).order_by(subscriptions.c.id)
+    found = conn.execute(mine).mappings()
+    return [one for one in map(subscribed, found) if one.over(now)]
+
+
+_REMOVED = "removed"
+there = subscriptions.c.status != _REMOVED
+"""Whoever deleted theirs keeps the row alone."""
+FREE: Mapping[str, None] = {"holder": None, "leased_until": None}
+"""Nobody sends for it."""
 
 
 _STANDING = (
@@ -95,7 +157,6 @@ _STANDING = (
     "told",
     "error",
 )
-_FREE: Mapping[str, None] = {"holder": None, "leased_until": None}
 
 
 def _blinded(keys: Keys, subscription: Subscription) -> Subscription:
@@ -109,6 +170,15 @@ def _blinded(keys: Keys, subscription: Subscription) -> Subscription:
     return replace(subscription, filters=told)
 
 
+def _target(channel: Channel) -> str | None:
+    """Whom a rest-hook calls, without what may be secret."""
+    if channel.type is not ChannelType.REST_HOOK:
+        return None
+    parts = urlsplit(channel.endpoint or "")
+    usual = 80 if parts.scheme == "http" else 443
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or usual}"
+
+
 def _whole(token: str) -> str:
     return token if "|" in token else f"|{token}"
 
@@ -117,7 +187,7 @@ def listed(
     conn: Connection, viewer: Viewer, ids: Collection[str] | None = None
 ) -> list[Subscribed]:
     """Those of ``ids`` that the viewer may see, all when none are named; by id."""
-    wanted = select(subscriptions).order_by(subscriptions.c.id)
+    wanted = select(subscriptions).where(there).order_by(subscriptions.c.id)
     if viewer.reader is not None:
         wanted = wanted.where(subscriptions.c.receiver == viewer.reader)
     if ids is not None:
@@ -125,132 +195,85 @@ def listed(
     return [subscribed(row) for row in conn.execute(wanted).mappings()]
 
 
+def counted(conn: Connection) -> dict[str, int]:
+    """How many there are, by status; 0 where there are none."""
+    rows = select(subscriptions.c.status, func.count()).where(there)
+    found = conn.execute(rows.group_by(subscriptions.c.status)).all()
+    return {**dict.fromkeys(map(str, SubscriptionStatus), 0), **dict(found)}
+
+
 def subscribed(row: RowMapping) -> Subscribed:
     """A row of ``subscriptions``. Identifiers in its filters are hashes."""
     told = {name: row[name] for name in _STANDING}
     told["status"] = SubscriptionStatus(row["status"])
-    return Subscribed(**told, subscription=_BODY.validate_json(bytes(row["body"])))
+    return Subscribed(**told, subscription=_subscription(bytes(row["body"])))
 
 
-# --- numbers
-
-
-def assign(conn: Connection, numbered: Sequence[RowMapping]) -> None:
-    """Give every Subscription its numbers for what it wants of these rows of the outbox, which just got theirs.
-
-    The caller has the receivers' feeds locked, so nobody else gives numbers to the same Subscriptions.
-    """
-    found = _counting(conn, {row["receiver"] for row in numbered})
-    if not found:
-        return
-    in_order = sorted(numbered, key=lambda row: (row["receiver"], row["number"]))
-    updates = _updates(conn, in_order, found)
-    given: list[dict[str, Any]] = []
-    for one in found:
-        wanted = [
-            row["id"]
-            for row in in_order
-            if row["receiver"] == one.receiver
-            and (seen := updates.get(row["id"]))
-            and wants(one.subscription, seen)
-        ]
-        given += [
-            {"subscription": one.id, "number": one.numbered + place, "item": item}
-            for place, item in enumerate(wanted, start=1)
-        ]
-    if given:
-        insert_new(conn, subscription_events, given)
-        newest = {row["subscription"]: row["number"] for row in given}  # in order: the last is it
-        conn.execute(_COUNT, [{"_id": id_, "_number": number} for id_, number in newest.items()])
-
-
-def _counting(conn: Connection, receivers: Collection[str]) -> list[Subscribed]:
-    on = subscriptions.c.status != SubscriptionStatus.OFF.value
-    wanted = select(subscriptions).where(subscriptions.c.receiver.in_(receivers), on)
-    return [subscribed(row) for row in conn.execute(wanted).mappings()]
-
-
-def _updates(
-    conn: Connection, rows: Iterable[RowMapping], found: Iterable[Subscribed]
-) -> dict[str, Update]:
-    """The rows as filters see them; what is about the feed itself is nothing to subscribe to."""
-    asked = {one.name for each in found for one in each.subscription.filters}
-    told = [row for row in rows if row["kind"] in _CODES]
-    about = {row["patient"] for row in told if row["patient"]} if asked - {FilterName.EVENT} else ()
-    persons = {key: _person(conn, key, asked) for key in about}
-    senders = _senders(conn, told) if FilterName.ORGANIZATION in asked else {}
-    return {
-        row["id"]: Update(
-            EventCode(row["kind"]),
-            {
-                **persons.get(row["patient"], _NOBODY),
-                FilterName.EVENT: frozenset({row["kind"]}),
-                FilterName.ORGANIZATION: frozenset({senders.get(row["event"], "")}),
-            },
-        )
-        for row in told
-    }
-
-
-_CODES = frozenset(EventCode)
-_NOBODY: Mapping[FilterName, frozenset[str]] = {
-    name: frozenset()
-    for name in (FilterName.PATIENT, FilterName.IDENTIFIER, FilterName.MUNICIPALITY)
-}
-
-
-def _person(
-    conn: Connection, key: str, asked: Collection[FilterName]
-) -> Mapping[FilterName, frozenset[str]]:
-    linked = closure(conn, (key,))
-    told = {**_NOBODY, FilterName.PATIENT: frozenset(linked)}
-    if FilterName.IDENTIFIER in asked:
-        of = select(patient_identifiers.c.blind, patient_identifiers.c.blind_value)
-        rows = conn.execute(of.where(patient_identifiers.c.patient.in_(linked)))
-        told[FilterName.IDENTIFIER] = frozenset(bytes(blind).hex() for row in rows for blind in row)
-    if FilterName.MUNICIPALITY in asked:
-        body = conn.execute(select(patients.c.body).where(patients.c.key == key)).scalar()
-        municipality = codec.header(body).municipality if body else None
-        told[FilterName.MUNICIPALITY] = frozenset({municipality} if municipality else ())
-    return told
-
-
-def _senders(conn: Connection, rows: Iterable[RowMapping]) -> dict[str, str]:
-    ids = {row["event"] for row in rows if row["event"]}
-    wanted = select(events.c.id, events.c.sender).where(events.c.id.in_(ids))
-    return dict(conn.execute(wanted).all())
-
-
-_COUNT = (
-    update(subscriptions)
-    .where(subscriptions.c.id == bindparam("_id"))
-    .values(numbered=bindparam("_number"))
-)
+@lru_cache(5000)
+def _subscription(body: bytes) -> Subscription:
+    """Kept, since all of a feed's are looked at whenever it grows."""
+    return _BODY.validate_json(body)
 
 
 # --- events
 
+SIZE: Final = 1_000_000
+"""Bytes of content after which no further event is read."""
+
 
 def events_of(
-    conn: Connection, one: Subscribed, since: int, now: int, *, upto: int | None = None, limit: int
+    conn: Connection,
+    one: Subscribed,
+    since: int,
+    now: int,
+    *,
+    upto: int | None = None,
+    limit: int,
 ) -> list[Event]:
-    """Its events after the number ``since``, up to and with ``upto``; the right to see them is tried at ``now``."""
+    """Its events after the number ``since``, up to and with ``upto``; the right to see them is tried at ``now``.
+
+    No more than ``limit`` events, and none after those whose content has ``SIZE`` bytes together.
+    """
+    rows = places(conn, one.id, since, upto=upto, limit=limit)
+    items = feed.items(conn, one.receiver, [row.item for row in rows], now)
+    return [made(row.number, items[row.item], row) for row in rows]
+
+
+def places(
+    conn: Connection, id_: str, since: int, *, upto: int | None = None, limit: int
+) -> Sequence[Row[Any]]:
+    """Where these events are: ``number``, ``item``, and the ``event``, ``thread``, ``code`` and ``bytes`` behind it."""
+    page = _page(id_, since, upto, limit)
+    wanted = select(page).where(page.c.before < SIZE).order_by(page.c.number)
+    return conn.execute(wanted).all()
+
+
+def _page(id_: str, since: int, upto: int | None, limit: int) -> Subquery:
+    """The next events, each with how many bytes come before it."""
     at = subscription_events.c
-    wanted = (
-        select(at.number, at.item, events.c.thread, events.c.code)
+    first = (
+        select(
+            at.number,
+            at.item,
+            outbox.c.event,
+            events.c.thread,
+            events.c.code,
+            feed.BYTES.label("bytes"),
+        )
         .join(outbox, outbox.c.id == at.item)
         .outerjoin(events, events.c.id == outbox.c.event)
-        .where(at.subscription == one.id, at.number > since)
+        .outerjoin(inbox, inbox.c.id == outbox.c.event)
+        .where(at.subscription == id_, at.number > since)
         .order_by(at.number)
         .limit(limit)
     )
-    if upto is not None:
-        wanted = wanted.where(at.number <= upto)
-    rows = conn.execute(wanted).all()
-    items = feed.items(conn, one.receiver, [row.item for row in rows], now)
-    return [_event(row.number, items[row.item], row.thread, row.code) for row in rows]
+    page = (first if upto is None else first.where(at.number <= upto)).subquery()
+    sofar = func.sum(page.c.bytes).over(order_by=page.c.number)
+    return select(page, (sofar - page.c.bytes).label("before")).subquery()
 
 
-def _event(number: int, item: feed.Item, thread: str | None, code: str | None) -> Event:
-    own = item.body is None and not item.withheld  # else a message of the broker's, or nobody's
-    return Event(number, item, thread if own else None, EventCode(code) if own and code else None)
+def made(number: int, item: feed.Item, row: Row[Any]) -> Event:
+    """An event. ``row`` has ``event``, ``thread`` and ``code`` of what is behind the item, if anything."""
+    if item.withheld or row.code != item.kind:  # nobody's now, or a message of the broker's
+        return Event(number, item, None, None, None)
+    return Event(number, item, row.thread, EventCode(row.code), row.event)

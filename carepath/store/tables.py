@@ -322,6 +322,7 @@ resource_values = Table(
         "value", Text, nullable=False
     ),  # a code, an id, a URL: nothing that tells who it is about
     PrimaryKeyConstraint("type", "id", "name", "system", "value"),
+    sqlite_with_rowid=False,  # the key is the table
 )
 Index(
     "ix_resource_values_found",
@@ -337,8 +338,9 @@ resource_dates = Table(
     Column("id", Text, nullable=False),
     Column("name", Text, nullable=False),  # search parameter
     Column("starts", BigInteger),
-    Column("ends", BigInteger),  # excluded
+    Column("ends", BigInteger),  # its last microsecond
     PrimaryKeyConstraint("type", "id", "name"),
+    sqlite_with_rowid=False,
 )
 
 subscriptions = Table(
@@ -347,6 +349,7 @@ subscriptions = Table(
     Column("id", Text, primary_key=True),  # of the Subscription
     Column("receiver", Text, nullable=False, index=True),  # whose feed; "*" is the operator's
     Column("status", Text, nullable=False),  # requested | active | error | off
+    Column("target", Text),  # scheme://host:port of a rest-hook; none for other channels
     Column("body", LargeBinary, nullable=False),  # JSON of pathways.subscriptions.Subscription
     Column("numbered", BigInteger, nullable=False),  # of its newest event
     Column("delivered", BigInteger, nullable=False),  # its subscriber has all up to here

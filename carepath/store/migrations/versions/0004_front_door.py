@@ -1,5 +1,8 @@
 """Subscriptions and their numbers, more to search by, and how far a mailbox has been confirmed."""
 
+import json
+import unicodedata
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,9 +13,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """New tables, empty: ``carepath rebuild`` fills those that are searched. Nothing is confirmed yet."""
+    """New tables: what was searched for before is found by them, ``carepath rebuild`` fills in the rest."""
     _subscribe()
     _search()
+    _find()
     confirmed: sa.Column[int] = sa.Column(
         "confirmed", sa.BigInteger(), nullable=False, server_default="0"
     )
@@ -25,6 +29,7 @@ def _subscribe() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("receiver", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("numbered", sa.BigInteger(), nullable=False),
         sa.Column("delivered", sa.BigInteger(), nullable=False),
@@ -57,6 +62,7 @@ def _search() -> None:
         sa.PrimaryKeyConstraint(
             "type", "id", "name", "system", "value", name=op.f("pk_resource_values")
         ),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_resource_values_found", "resource_values", ["type", "name", "value"])
     op.create_table(
@@ -67,7 +73,54 @@ def _search() -> None:
         sa.Column("starts", sa.BigInteger(), nullable=True),
         sa.Column("ends", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("type", "id", "name", name=op.f("pk_resource_dates")),
+        sqlite_with_rowid=False,
     )
+
+
+_HL7 = "http://hl7.org/fhir"
+_CODES = {
+    ("Encounter", "status", "status"): f"{_HL7}/encounter-status",
+    ("Encounter", "class", "code"): "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+    ("ServiceRequest", "status", "status"): f"{_HL7}/request-status",
+    ("ServiceRequest", "priority", "code"): f"{_HL7}/request-priority",
+    ("Task", "status", "status"): f"{_HL7}/task-status",
+    ("Task", "code", "code"): "https://carepath.example/fhir/CodeSystem/pathway-event",
+}
+
+
+def _find() -> None:
+    """What the columns of ``resources`` and the directory tell."""
+    connection = op.get_bind()
+    for (type_, name, column), system in _CODES.items():
+        told = sa.text(
+            "INSERT INTO resource_values (type, id, name, system, value)"  # noqa: S608 -- our own words
+            f" SELECT type, id, :name, :system, {column} FROM resources"
+            f" WHERE type = :type AND {column} IS NOT NULL"
+        )
+        connection.execute(told, {"name": name, "system": system, "type": type_})
+    connection.execute(
+        sa.text(
+            "INSERT INTO resource_dates (type, id, name, starts, ends)"
+            " SELECT type, id, 'date', starts, ends FROM resources"
+            " WHERE type = 'Encounter' AND (starts IS NOT NULL OR ends IS NOT NULL)"
+        )
+    )
+    named = [
+        {"id": key, "system": name[:256], "value": _folded(name)}
+        for key, body in connection.execute(sa.text("SELECT key, body FROM parties"))
+        if (name := json.loads(bytes(body))["name"])
+    ]
+    if named:
+        telling = sa.text(
+            "INSERT INTO resource_values (type, id, name, system, value)"
+            " VALUES ('Organization', :id, 'name', :system, :value)"
+        )
+        connection.execute(telling, named)
+
+
+def _folded(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", text.casefold()[:256])
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))[:256]
 
 
 def downgrade() -> None:

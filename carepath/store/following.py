@@ -1,0 +1,55 @@
+"""What is new for many Subscriptions at once: their subscribers are connected, and look whenever a feed has grown.
+
+Times are microseconds.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
+
+from carepath.store import feed
+from carepath.store.tables import events, inbox, outbox, subscription_events, subscriptions
+
+
+def newest(
+    conn: Connection, ids: Collection[str], late: int, limit: int
+) -> dict[str, list[Row[Any]]]:
+    """Of the ``late`` last numbers of each Subscription the first ``limit``; rows as ``subscriptions.places``."""
+    upto = subscriptions.c.numbered - late
+    at = subscription_events.c
+    wanted: Select[Any] = (
+        select(
+            at.subscription,
+            at.number,
+            at.item,
+            outbox.c.event,
+            events.c.thread,
+            events.c.code,
+            feed.BYTES.label("bytes"),
+        )
+        .join(subscriptions, subscriptions.c.id == at.subscription)
+        .join(outbox, outbox.c.id == at.item)
+        .outerjoin(events, events.c.id == outbox.c.event)
+        .outerjoin(inbox, inbox.c.id == outbox.c.event)
+        .where(subscriptions.c.id.in_(ids), at.number > upto, at.number <= upto + limit)
+        .order_by(at.subscription, at.number)
+    )
+    found: dict[str, list[Row[Any]]] = {id_: [] for id_ in ids}
+    for row in conn.execute(wanted):
+        found[row.subscription].append(row)
+    return found
+
+
+def delivered(conn: Connection, upto: Mapping[str, int], now: int) -> None:
+    """Note that subscribers were sent everything up to a number at ``now``."""
+    raised = [{"_id": id_, "_number": upto[id_], "_at": now} for id_ in sorted(upto)]
+    if raised:
+        conn.execute(_RAISE, raised)
+
+
+_RAISE: Final = (
+    update(subscriptions)
+    .where(subscriptions.c.id == bindparam("_id"), subscriptions.c.delivered < bindparam("_number"))
+    .values(delivered=bindparam("_number"), told=bindparam("_at"))
+)
