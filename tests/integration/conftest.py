@@ -9,7 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.integration import java_peer
+from tests.integration.backport import subscription
 from tests.integration.serving import Server, serving
+from tests.integration.stories import Resource, person
+from tests.integration.subscriber import Subscriber, certificate
+from tests.integration.subscribing import URL, about, ask
+from tests.servers import free_port
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +54,57 @@ def fresh_server(tmp_path: Path) -> Iterator[Callable[[str], Server]]:
             return running.enter_context(serving(database_url, tmp_path / "log"))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def validator() -> Iterator[java_peer.Validator]:
+    """HL7's validator, started once for all tests of this worker."""
+    with java_peer.validator() as running:
+        yield running
+
+
+@pytest.fixture
+def followed(client: httpx.Client) -> Iterator[tuple[str, Resource]]:
+    """A websocket Subscription of the operator's for a patient of its own; ended afterwards."""
+    patient = person()
+    made = ask(client, subscription(None, about(patient), content="full-resource"))
+    assert made.status_code == 201, made.text
+    yield made.json()["id"], patient
+    client.delete(f"{URL}/{made.json()['id']}")
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two of ``localhost``, each with its key: one that the broker believes, and another."""
+    folder = tmp_path_factory.mktemp("certificates")
+    return certificate(folder / "believed.pem"), certificate(folder / "other.pem")
+
+
+@pytest.fixture(scope="session")
+def hook_server(
+    tmp_path_factory: pytest.TempPathFactory, certificates: tuple[Path, Path]
+) -> Iterator[Server]:
+    """A server that may call this machine, and believes the first of ``certificates``."""
+    folder = tmp_path_factory.mktemp("hooks")
+    with ExitStack() as running:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("CAREPATH_ALLOW_LOOPBACK_HOOKS", "yes")
+            environment.setenv("SSL_CERT_FILE", str(certificates[0]))
+            url = f"sqlite:///{folder}/carepath.db"
+            server = running.enter_context(serving(url, folder / "log"))
+        yield server
+
+
+@pytest.fixture
+def hook_client(hook_server: Server) -> Iterator[httpx.Client]:
+    """Its operator."""
+    with httpx.Client(base_url=hook_server.url, timeout=20, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def subscriber() -> Iterator[Subscriber]:
+    """A subscriber that listens."""
+    made = Subscriber(free_port())
+    with made.up():
+        yield made

@@ -16,10 +16,10 @@ from kafka.admin import MemberToRemove
 from kafka.errors import CoordinatorNotAvailableError
 from sqlalchemy import select
 
-from carepath.store import parked, parties, positions, streams, tables
+from carepath.service import directory
+from carepath.store import parked, positions, streams, tables
 from carepath.store.database import Database
 from carepath.store.positions import Position
-from fhir_mappings.resources import organization
 from pathways.parties import Kind, Party
 from schemas import topics
 from schemas.broker import Broker
@@ -90,7 +90,7 @@ class Site:
         with self.database.write() as conn:
             for org in orgs:
                 party = Party(org, org, Kind.HOSPITAL, ref(org).identifiers)
-                parties.upsert(conn, self.database.keys, party, organization(party), NOW)
+                directory.enter(conn, self.database.keys, party, NOW)
 
     def make(self, *orgs: str, **config: str) -> None:
         """Their topics."""

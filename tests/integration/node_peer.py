@@ -14,12 +14,24 @@ from tests.servers import requirement
 
 _HERE = Path(__file__).parent / "node"
 _CACHE = Path(__file__).parents[2] / ".cache" / "node"
-_HINT = "Install Node.js 18 and npm (Debian: apt install nodejs npm), and let npm reach a registry once."
+_HINT = "Install Node.js 20 and npm (Debian: apt install nodejs npm), and let npm reach a registry once."
 
 
 def asyncapi(document: Path) -> dict[str, Any]:
     """What AsyncAPI's own parser says of it: ``version``, the ids of ``operations``, and what is ``wrong``."""
-    done = _run(_installed(), "node", "asyncapi.mjs", str(document))
+    return _seen("asyncapi.mjs", str(document))
+
+
+def fhir_kit_client(fhir_base: str, messages: list[Path]) -> dict[str, Any]:
+    """What fhir-kit-client saw when it subscribed to a patient, was away for a while, and sent ``messages``.
+
+    Raises ``AssertionError`` with its complaint when it failed.
+    """
+    return _seen("fhir_kit.mjs", fhir_base, *map(str, messages))
+
+
+def _seen(program: str, *arguments: str) -> dict[str, Any]:
+    done = _run(_installed(), "node", program, *arguments)
     if done.returncode != 0:
         raise AssertionError(done.stderr)
     seen: dict[str, Any] = json.loads(done.stdout)

@@ -188,7 +188,7 @@ def test_bad_input_changes_nothing(broker: Broker, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "media_type", ["application/fhir+xml", "text/plain", "application/x-www-form-urlencoded", ""]
+    "media_type", ["application/hl7-v2", "text/plain", "application/x-www-form-urlencoded", ""]
 )
 def test_wrong_content_type_changes_nothing(broker: Broker, media_type: str) -> None:
     """However good the message is."""

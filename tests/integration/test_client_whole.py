@@ -17,12 +17,11 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from carepath.store import parties
+from carepath.service import directory
 from carepath.store.database import migrate
 from carepath_client import Party, Publisher, Refused, Stay, Subscriber, Timeline, bundle
 from carepath_client.broker import updates
 from fhir_mappings.codes import ORGANISATION_NUMBER
-from fhir_mappings.resources import organization
 from pathways.parties import Identifier, Kind
 from pathways.parties import Party as Listed
 from tests import kafka, postgres
@@ -82,7 +81,7 @@ def _enter(database_url: str) -> None:
         for number in (WARD, NURSING):
             known = (Identifier(ORGANISATION_NUMBER, number),)
             party = Listed(number, number, Kind.HOSPITAL, known)
-            parties.upsert(conn, database.keys, party, organization(party), NOW)
+            directory.enter(conn, database.keys, party, NOW)
 
 
 @contextmanager

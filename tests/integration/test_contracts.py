@@ -96,7 +96,7 @@ def test_refusals_are_described(client: httpx.Client, path: str, method: str) ->
     for wrong in (
         {},
         {"X-Carepath-Org": "a b"},
-        {"Accept": "application/fhir+xml"},
+        {"Accept": "application/fhir+turtle"},
         {"Host": "attacker.example"},
         {"Content-Type": "text/plain"},
     ):

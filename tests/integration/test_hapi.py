@@ -1,24 +1,23 @@
 """HAPI's Java client: an implementation of FHIR that shares nothing with ours."""
 
-import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.integration import java_peer, stories
+from tests.integration import java_peer, peers, stories
+from tests.integration.serving import Server
+
+both = pytest.mark.parametrize("encoding", ["json", "xml"])
 
 
-def _files(folder: Path, messages: list[stories.Resource]) -> list[Path]:
-    files = [folder / f"{number}.json" for number in range(len(messages))]
-    for file, message in zip(files, messages, strict=True):
-        file.write_text(json.dumps(message))
-    return files
-
-
-def test_hapi_sends_messages_and_reads_the_patient(server: str, tmp_path: Path) -> None:
-    """Sent with and without resource ids, found, read by version, and paged one stay at a time."""
+@both
+def test_hapi_sends_messages_and_reads_the_patient(
+    server: str, tmp_path: Path, encoding: str
+) -> None:
+    """Sent with and without resource ids, found, read by version, and paged one stay at a time, latest first."""
     patient = stories.person()
     earlier = stories.Matter(patient, datetime.now(stories.OSLO) - timedelta(days=90))
     later = stories.Matter(patient)
@@ -28,15 +27,18 @@ def test_hapi_sends_messages_and_reads_the_patient(server: str, tmp_path: Path) 
         stories.admission(later),
     ]
 
-    seen = java_peer.hapi_client(f"{server}/fhir", _files(tmp_path, told))
+    seen = java_peer.hapi_client(encoding, f"{server}/fhir", peers.files(tmp_path, told))
 
     assert len(set(seen["receipts"])) == len(told)
-    assert len(seen["stays"]) == len(set(seen["stays"])) == 2
+    assert len(seen["stays"]) == len(set(seen["stays"])) == seen["counted"] == 2
+    assert seen["included"] == [seen["patient"]]
+    assert seen["unchanged"]
     assert seen["timeline"] >= len(told)
     assert seen["history"] >= 1
 
 
-def test_hapi_is_told_why_a_message_is_refused(server: str, tmp_path: Path) -> None:
+@both
+def test_hapi_is_told_why_a_message_is_refused(server: str, tmp_path: Path, encoding: str) -> None:
     """A message about two patients: HAPI reads our OperationOutcome and gives its text."""
     message = stories.admission(stories.Matter())
     other = str(uuid4())
@@ -44,4 +46,21 @@ def test_hapi_is_told_why_a_message_is_refused(server: str, tmp_path: Path) -> N
     message["entry"].append(second)
 
     with pytest.raises(AssertionError, match="UnprocessableEntityException"):
-        java_peer.hapi_client(f"{server}/fhir", _files(tmp_path, [message]))
+        java_peer.hapi_client(encoding, f"{server}/fhir", peers.files(tmp_path, [message]))
+
+
+@both
+def test_hapi_subscribes_and_gets_what_it_missed(
+    fresh_server: Callable[[str], Server],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    encoding: str,
+) -> None:
+    """Discovery, a Subscription through an outage, ``$status``, ``$events`` and a search, notifications too."""
+    monkeypatch.setenv(peers.HOOKS, "yes")
+    server = fresh_server(f"sqlite:///{tmp_path}/carepath.db")
+    sent = peers.journey()
+
+    seen = java_peer.hapi_subscriber(encoding, server.fhir, peers.files(tmp_path, sent))
+
+    peers.check(seen, sent, encoding)

@@ -26,8 +26,8 @@ def test_unknown_addresses_methods_and_formats(client: httpx.Client) -> None:
     refused(client.get("/fhir/Observation"), 404)
     refused(client.get("/fhir/Patient/a/$no-such"), 404)
     refused(client.get("/fhir/Patient/a%00b"), 404)
-    refused(client.get("/fhir/metadata", headers={"Accept": "application/fhir+xml"}), 406)
-    refused(client.get("/fhir/Patient?_format=xml"), 406)
+    refused(client.get("/fhir/metadata", headers={"Accept": "application/fhir+turtle"}), 406)
+    refused(client.get("/fhir/Patient?_format=ttl"), 406)
     answer = client.get(PROCESS)
     refused(answer, 405)
     assert answer.headers["allow"] == "POST"

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 
-from tests.integration import java_peer, stories
-from tests.integration.harvest import Harvest, harvesting
+from tests.integration import stories
+from tests.integration.harvest import Harvest, harvesting, misread
+from tests.integration.java_peer import Validator
 from tests.integration.serving import Server
 from tests.integration.talk import FHIR
 
@@ -18,6 +19,7 @@ MEDCOM = ("STIN_N", "AN_STIN_N", "SLHJ_H", "STIN_H", "TEK_DUB", "TEK_FCC")
 Start = Callable[[str], Server]
 KINDS = {
     "capability",
+    "everything",
     "feed",
     "history",
     "outcome",
@@ -30,27 +32,29 @@ KINDS = {
 }
 
 
-def test_no_error_in_what_we_write(fresh_server: Start, tmp_path: Path) -> None:
+def test_no_error_in_what_we_write(
+    fresh_server: Start, validator: Validator, tmp_path: Path
+) -> None:
     """What the server says when every event and every kind of error has come is FHIR, all of it."""
     patient = stories.person()
     server = fresh_server(f"sqlite:///{tmp_path}/carepath.db")
     with harvesting(server.url, tmp_path) as gather:
-        for message in stories.everything(patient):
+        for message in [*stories.everything(patient), *_unsettled(patient)]:
             sent = gather.send(message)
             gather.get("where", f"/fhir/MessageHeader/{sent}/$where")
-        gather.get("capability", "/fhir/metadata")
         gather.everything_about(patient)
         gather.feeds("feed")
         _errors(gather)
 
-    found = java_peer.validate(tmp_path)
+    found = validator.folder(tmp_path)
 
     assert {file.partition("-")[0] for file in found} == KINDS
     assert {file: said for file, said in found.items() if said} == {}
+    assert misread(tmp_path) == {}
 
 
 def test_no_error_in_what_we_make_of_others_dialects(
-    fresh_server: Start, examples: Path, tmp_path: Path
+    fresh_server: Start, examples: Path, validator: Validator, tmp_path: Path
 ) -> None:
     """Receipts for MedCom's and Da Vinci's messages, and those messages as receivers get them from us."""
     foreign = [examples / "medcom-hospitalnotification" / f"{name}.json" for name in MEDCOM]
@@ -59,19 +63,33 @@ def test_no_error_in_what_we_make_of_others_dialects(
     server = fresh_server(f"sqlite:///{tmp_path}/carepath.db")
     with harvesting(server.url, tmp_path) as gather:
         for file in foreign:
-            gather.keep("receipt", _post(gather, file.read_bytes()).json())
+            gather.answered("receipt", _post(gather, file.read_bytes()))
         gather.feeds("translated")
     assert [*tmp_path.glob("translated-*")]
 
-    invalid = (examples / "medcom-hospitalnotification" / "TEK_FCC.json").read_bytes()
-    (tmp_path / "invalid.json").write_bytes(invalid)
+    found = validator.folder(tmp_path)
 
-    found = java_peer.validate(tmp_path)
-
-    seen = found.pop("invalid.json")  # no rubber stamp: it sees what is wrong with this one
+    # no rubber stamp: it sees what is wrong with this one
+    seen = validator.errors(examples / "medcom-hospitalnotification" / "TEK_FCC.json")
     assert any("MessageHeader.event[x]: minimum required = 1" in error for error in seen)
     assert any("Encounter.class: minimum required = 1" in error for error in seen)
     assert {file: said for file, said in found.items() if said} == {}
+    assert misread(tmp_path) == {}
+
+
+def _unsettled(patient: stories.Resource) -> list[stories.Resource]:
+    """A report that is revised and then cancelled, a question nobody has answered, another relative."""
+    matter = stories.Matter(patient)
+    first = stories.discharge_report(matter)
+    target = stories.message_id(first)
+    return [
+        first,
+        stories.discharge_report(matter, activity="revise", target=target),
+        stories.report("doctor-report", matter),
+        stories.report("doctor-report", matter, activity="cancel"),
+        stories.inquiry(stories.Matter(patient)),
+        stories.relative_registered(patient, "Per"),
+    ]
 
 
 def _errors(gather: Harvest) -> None:

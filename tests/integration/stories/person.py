@@ -7,7 +7,9 @@ from tests.integration.stories.envelope import Envelope, Parts, bundle, with_def
 from tests.integration.stories.people import HOSPITAL, NURSING, Resource, address
 
 
-def relative_registered(patient: Resource, **envelope: Unpack[Envelope]) -> Resource:
+def relative_registered(
+    patient: Resource, given: str = "Kari", **envelope: Unpack[Envelope]
+) -> Resource:
     """Her daughter, by name and phone."""
     said = with_defaults(envelope, NURSING, HOSPITAL)
 
@@ -16,7 +18,7 @@ def relative_registered(patient: Resource, **envelope: Unpack[Envelope]) -> Reso
             "resourceType": "RelatedPerson",
             "patient": parts.add(patient),
             "relationship": [{"text": "Daughter"}],
-            "name": [{"family": "Lund", "given": ["Kari"]}],
+            "name": [{"family": "Lund", "given": [given]}],
             "telecom": [{"system": "phone", "value": "+47 900 00 001"}],
         }
         return parts.add(relative)

@@ -2,6 +2,8 @@ package example.carepath;
 
 import ca.uhn.fhir.context.FhirContext;
 import ca.uhn.fhir.parser.IParser;
+import ca.uhn.fhir.rest.api.EncodingEnum;
+import ca.uhn.fhir.rest.api.SummaryEnum;
 import ca.uhn.fhir.rest.client.api.IGenericClient;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -12,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.hl7.fhir.r4.model.Bundle;
+import org.hl7.fhir.r4.model.Bundle.SearchEntryMode;
 import org.hl7.fhir.r4.model.Encounter;
 import org.hl7.fhir.r4.model.IdType;
 import org.hl7.fhir.r4.model.Identifier;
@@ -24,23 +27,25 @@ import org.hl7.fhir.r4.model.Resource;
 /**
  * A sender and reader that knows nothing of Carepath: HAPI's client.
  *
- * <p>{@code HapiClient BASE MESSAGE.json…}: messages about one patient. The first is sent with its resource
- * ids, the others as HAPI sends what it has parsed: without them (an id then lives in {@code fullUrl} alone). The
- * last is sent twice. Then the patient is found, read, read by version, its history and timeline are taken, and its
- * stays are paged one by one. Prints one JSON line with what was seen; a failure is an exception and exit 1.
+ * <p>{@code HapiClient json|xml BASE MESSAGE.json…}: messages about one patient, all in one encoding. The first is
+ * sent with its resource ids, the others as HAPI sends what it has parsed: without them (an id then lives in
+ * {@code fullUrl} alone). The last is sent twice. Then the patient is found, read, read by version and if it has
+ * changed, its history and timeline are taken, and its stays are paged one by one, latest first, and taken with the
+ * patient, and counted. Prints one JSON line with what was seen; a failure is an exception and exit 1.
  */
 final class HapiClient {
   private final FhirContext context = FhirContext.forR4();
   private final IGenericClient client;
 
-  private HapiClient(String base) {
+  private HapiClient(EncodingEnum encoding, String base) {
     client = context.newRestfulGenericClient(base);
+    client.setEncoding(encoding);
   }
 
   public static void main(String[] args) throws IOException {
-    HapiClient peer = new HapiClient(args[0]);
+    HapiClient peer = new HapiClient(EncodingEnum.forContentType(args[0]), args[1]);
     List<Path> messages = new ArrayList<>();
-    for (int i = 1; i < args.length; i++) {
+    for (int i = 2; i < args.length; i++) {
       messages.add(Path.of(args[i]));
     }
     System.out.println(new ObjectMapper().writeValueAsString(peer.run(messages)));
@@ -61,9 +66,12 @@ final class HapiClient {
     IdType id = patient.getIdElement();
     seen.put("patient", id.getIdPart());
     seen.put("version", version(id));
+    seen.put("unchanged", unchanged(id));
     seen.put("history", history(id));
     seen.put("timeline", timeline(id));
     seen.put("stays", stays(id));
+    seen.put("included", included(id));
+    seen.put("counted", counted(id));
     return seen;
   }
 
@@ -110,6 +118,12 @@ final class HapiClient {
     return version;
   }
 
+  /** Whether a read of the version that we have says that there is no other. */
+  private boolean unchanged(IdType id) {
+    return client.read().resource(Patient.class).withId(id.getIdPart())
+        .ifVersionMatches(id.getVersionIdPart()).returnNull().execute() == null;
+  }
+
   private int history(IdType id) {
     return client.history().onInstance(id.toVersionless()).returnBundle(Bundle.class).execute().getEntry().size();
   }
@@ -119,11 +133,27 @@ final class HapiClient {
         .withNoParameters(Parameters.class).useHttpGet().returnResourceType(Bundle.class).execute().getTotal();
   }
 
-  /** The ids of the patient's stays, one page each. */
+  /** The ids of what comes along with the patient's stays. */
+  private List<String> included(IdType patient) {
+    Bundle found = client.search().forResource(Encounter.class).where(Encounter.PATIENT.hasId(patient.getIdPart()))
+        .include(Encounter.INCLUDE_PATIENT).returnBundle(Bundle.class).execute();
+    return found.getEntry().stream().filter(entry -> entry.getSearch().getMode() == SearchEntryMode.INCLUDE)
+        .map(entry -> entry.getResource().getIdElement().getIdPart()).toList();
+  }
+
+  private int counted(IdType patient) {
+    Bundle found = client.search().forResource(Encounter.class).where(Encounter.PATIENT.hasId(patient.getIdPart()))
+        .summaryMode(SummaryEnum.COUNT).returnBundle(Bundle.class).execute();
+    check(found.getEntry().isEmpty(), "a count with entries");
+    return found.getTotal();
+  }
+
+  /** The ids of the patient's stays, the latest first, one page each. */
   private List<String> stays(IdType patient) {
     List<String> stays = new ArrayList<>();
     Bundle page = client.search().forResource(Encounter.class)
-        .where(Encounter.PATIENT.hasId(patient.getIdPart())).count(1).returnBundle(Bundle.class).execute();
+        .where(Encounter.PATIENT.hasId(patient.getIdPart())).sort().descending(Encounter.DATE)
+        .count(1).returnBundle(Bundle.class).execute();
     while (page != null) {
       check(page.getEntry().size() == 1, page.getEntry().size() + " on a page of one");
       Resource stay = page.getEntryFirstRep().getResource();

@@ -3,9 +3,13 @@ package example.carepath;
 import ca.uhn.fhir.context.FhirContext;
 import ca.uhn.fhir.context.support.DefaultProfileValidationSupport;
 import ca.uhn.fhir.context.support.IValidationSupport.IssueSeverity;
+import ca.uhn.fhir.parser.IParser;
+import ca.uhn.fhir.rest.api.EncodingEnum;
 import ca.uhn.fhir.validation.FhirValidator;
 import ca.uhn.fhir.validation.ResultSeverityEnum;
 import ca.uhn.fhir.validation.SingleValidationMessage;
+import ca.uhn.fhir.validation.ValidationOptions;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -13,14 +17,13 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.hl7.fhir.common.hapi.validation.support.CommonCodeSystemsTerminologyService;
 import org.hl7.fhir.common.hapi.validation.support.InMemoryTerminologyServerValidationSupport;
+import org.hl7.fhir.common.hapi.validation.support.PrePopulatedValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.SnapshotGeneratingValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.UnknownCodeSystemWarningValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.ValidationSupportChain;
@@ -29,72 +32,82 @@ import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
 /**
  * HL7's validator, offline, over many files in one JVM.
  *
- * <p>{@code Validate DIRECTORY} takes every {@code *.json} under it, {@code Validate} alone a list of paths on
- * standard input. Files with the same content are validated once. Prints one JSON line per file:
- * {@code {"file", "errors": [{"severity", "location", "message"}]}}. Exit 1 when any file has an error, 2 when
- * there was none to validate.
+ * <p>{@code Validate PROFILES} knows what HL7 publishes and the profiles, value sets and code systems in the JSON
+ * files of the folder. Each line on standard input, {@code {"file", "profiles": […], "same": file?}}, is answered with
+ * a line: the errors found, {@code ["location: message"]}. With {@code same}, another encoding of the same resource,
+ * it is an error that the two say different things.
  */
 final class Validate {
+  private static final FhirContext CONTEXT = FhirContext.forR4();
+
   private Validate() {}
 
   public static void main(String[] args) throws IOException {
-    FhirValidator validator = validator(FhirContext.forR4());
+    FhirValidator validator = validator(Path.of(args[0]));
     ObjectMapper json = new ObjectMapper();
-    Set<String> seen = new HashSet<>();
-    boolean failed = false;
-    for (Path file : files(args)) {
-      String content = Files.readString(file);
-      if (seen.add(content)) {
-        List<Map<String, String>> errors = errors(validator, content);
-        failed |= !errors.isEmpty();
-        Map<String, Object> line = new LinkedHashMap<>();
-        line.put("file", file.toString());
-        line.put("errors", errors);
-        System.out.println(json.writeValueAsString(line));
+    BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+      System.out.println(json.writeValueAsString(errors(validator, json.readTree(line))));
+    }
+  }
+
+  private static List<String> errors(FhirValidator validator, JsonNode asked) throws IOException {
+    ValidationOptions options = new ValidationOptions();
+    asked.path("profiles").forEach(profile -> options.addProfile(profile.asText()));
+    String content = Files.readString(Path.of(asked.path("file").asText()));
+    List<String> errors = new ArrayList<>();
+    for (SingleValidationMessage message : validator.validateWithResult(content, options).getMessages()) {
+      if (message.getSeverity().compareTo(ResultSeverityEnum.ERROR) >= 0) {
+        errors.add(message.getLocationString() + ": " + message.getMessage());
       }
     }
-    System.exit(seen.isEmpty() ? 2 : failed ? 1 : 0);
+    if (asked.has("same")) {
+      String said = said(content);
+      String other = said(Files.readString(Path.of(asked.path("same").asText())));
+      if (!said.equals(other)) {
+        int from = Math.max(0, Arrays.mismatch(said.toCharArray(), other.toCharArray()) - 60);
+        errors.add("says " + excerpt(said, from) + " where the other says " + excerpt(other, from));
+      }
+    }
+    return errors;
   }
 
-  private static List<Path> files(String[] args) throws IOException {
-    if (args.length == 0) {
-      return new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))
-          .lines().filter(line -> !line.isBlank()).map(Path::of).toList();
-    }
-    try (Stream<Path> found = Files.walk(Path.of(args[0]))) {
-      return found.filter(path -> path.toString().endsWith(".json")).sorted().toList();
-    }
+  private static String excerpt(String text, int from) {
+    return text.substring(Math.min(from, text.length()), Math.min(from + 120, text.length()));
   }
 
-  /** What HL7 publishes is checked; code systems, extensions and profiles unknown here are let through. */
-  private static FhirValidator validator(FhirContext context) {
-    UnknownCodeSystemWarningValidationSupport unknown = new UnknownCodeSystemWarningValidationSupport(context);
+  /** What HAPI's parser understands, however it is written. */
+  private static String said(String content) {
+    IParser parser = EncodingEnum.detectEncoding(content).newParser(CONTEXT);
+    parser.setOverrideResourceIdWithBundleEntryFullUrl(false);
+    return CONTEXT.newJsonParser().encodeResourceToString(parser.parseResource(content));
+  }
+
+  /** Code systems, extensions and profiles unknown here are let through. */
+  private static FhirValidator validator(Path profiles) throws IOException {
+    UnknownCodeSystemWarningValidationSupport unknown = new UnknownCodeSystemWarningValidationSupport(CONTEXT);
     unknown.setNonExistentCodeSystemSeverity(IssueSeverity.WARNING);
     FhirInstanceValidator instances = new FhirInstanceValidator(
         new ValidationSupportChain( // caches what it has looked up
             ValidationSupportChain.CacheConfiguration.defaultValues(),
-            new DefaultProfileValidationSupport(context),
-            new CommonCodeSystemsTerminologyService(context),
-            new InMemoryTerminologyServerValidationSupport(context),
-            new SnapshotGeneratingValidationSupport(context),
+            new DefaultProfileValidationSupport(CONTEXT),
+            restated(profiles),
+            new CommonCodeSystemsTerminologyService(CONTEXT),
+            new InMemoryTerminologyServerValidationSupport(CONTEXT),
+            new SnapshotGeneratingValidationSupport(CONTEXT),
             unknown));
     instances.setAnyExtensionsAllowed(true);
     instances.setErrorForUnknownProfiles(false);
-    return context.newValidator().registerValidatorModule(instances);
+    return CONTEXT.newValidator().registerValidatorModule(instances);
   }
 
-  private static List<Map<String, String>> errors(FhirValidator validator, String content) {
-    return validator.validateWithResult(content).getMessages().stream()
-        .filter(message -> message.getSeverity().compareTo(ResultSeverityEnum.ERROR) >= 0)
-        .map(Validate::plain)
-        .toList();
-  }
-
-  private static Map<String, String> plain(SingleValidationMessage message) {
-    Map<String, String> plain = new LinkedHashMap<>();
-    plain.put("severity", message.getSeverity().getCode());
-    plain.put("location", message.getLocationString());
-    plain.put("message", message.getMessage());
-    return plain;
+  private static PrePopulatedValidationSupport restated(Path profiles) throws IOException {
+    PrePopulatedValidationSupport restated = new PrePopulatedValidationSupport(CONTEXT);
+    try (Stream<Path> files = Files.list(profiles)) {
+      for (Path file : files.sorted().toList()) {
+        restated.addResource(CONTEXT.newJsonParser().parseResource(Files.readString(file)));
+      }
+    }
+    return restated;
   }
 }
