@@ -1,5 +1,5 @@
 # `make demo` and `make test` do everything on a fresh machine. ARGS="…" is passed on to the program.
-.PHONY: install demo test check compose-check bench chaos soak format lock
+.PHONY: install demo test check compose-check bench chaos soak fuzz format lock
 .DEFAULT_GOAL := check
 
 BIN := .venv/bin
@@ -58,6 +58,10 @@ soak: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# A million inputs for each reader of strangers' bytes; what it finds stays in .fuzz, and it goes on from there.
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 # Renews the locks after a change of dependencies; LOCK="--upgrade" takes newer versions too.
 LOCKED := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
