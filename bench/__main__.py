@@ -9,14 +9,16 @@ from typing import Final
 from rich.console import Console
 from rich.markdown import Markdown
 
-from bench import growth, http, kafka, organisations, pipe, stores, timeline
+from bench import formats, growth, http, kafka, organisations, pipe, stores, subscribers, timeline
 from bench.figures import Figure, keep, machine, markdown
 
 PARTS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "pipe": pipe.run,
+    "formats": formats.run,
     "http": http.run,
     "kafka": kafka.run,
     "organisations": organisations.run,
+    "subscribers": subscribers.run,
     "timeline": timeline.run,
     "growth": growth.run,
 }

@@ -117,6 +117,16 @@ class Settings(BaseSettings):
         ge=1,
         description="How many days Kafka keeps a record at least: longer than your newest backup is old.",
     )
+    allow_loopback_hooks: bool = Field(
+        False,
+        description="Rest-hooks may call this machine, without TLS too. For tests: whoever may subscribe"
+        " reaches what listens here.",
+    )
+    hook_schedule: Literal["quick", "long"] = Field(
+        "quick",
+        description="How often a rest-hook is tried before its Subscription is in error: quick, 3 times in"
+        " seconds; long, 8 times in 28 hours.",
+    )
     worker_id: str = Field(
         default_factory=socket.gethostname,
         description="What tells a worker from the others, the same after each start.",

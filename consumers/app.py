@@ -132,7 +132,7 @@ def _record(event: EventT[Any]) -> Record:
     headers: Any = message.headers or ()
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     place = Place(message.topic, message.partition)
-    return Record(place, message.offset, message.value, media_type(pairs))
+    return Record(place, message.offset, message.value, media_type(pairs, message.value))
 
 
 def _settings(broker: Broker) -> dict[str, Any]:

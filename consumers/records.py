@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 from carepath.service.answers import Submission
 from carepath.store.positions import Origin
+from fhir_mappings import formats
 from schemas import topics
 
-FHIR_JSON: Final = "application/fhir+json"
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}(;[ -~]{0,64})?", re.ASCII)
 
 
@@ -27,14 +27,14 @@ class Record:
     place: Place
     offset: int
     value: bytes | None
-    media_type: str = FHIR_JSON
+    media_type: str = formats.FHIR_JSON
 
 
-def media_type(headers: Iterable[tuple[str, bytes]]) -> str:
-    """What the record says that it is; FHIR JSON when it says nothing that could be one."""
+def media_type(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> str:
+    """What the record says that it is; FHIR JSON or XML, as its value begins, when it says nothing of the kind."""
     told = next((value for name, value in headers if name.lower() == "content-type"), b"")
     text = told.decode("ascii", "replace")
-    return text if _MEDIA_TYPE.fullmatch(text) else FHIR_JSON
+    return text if _MEDIA_TYPE.fullmatch(text) else formats.media_type(value or b"")
 
 
 def submission(record: Record, topic_id: str) -> Submission:

@@ -98,4 +98,4 @@ class Offsets:
 def record_of(record: "ConsumerRecord[bytes, bytes]") -> Record:
     """A record as aiokafka has it."""
     place = Place(record.topic, record.partition)
-    return Record(place, record.offset, record.value, media_type(record.headers))
+    return Record(place, record.offset, record.value, media_type(record.headers, record.value))

@@ -3,12 +3,22 @@
 https://hl7.org/fhir/R4/capabilitystatement.html
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import CAREPATH
+from fhir_mappings.formats import FHIR_JSON, FHIR_XML
+from fhir_mappings.search_parameters import (
+    IDENTIFIER,
+    PARAMETERS,
+    Parameter,
+    chains,
+    includes,
+    revincludes,
+)
+from fhir_mappings.subscribing import SERVER, of_subscriptions
 from fhir_mappings.times import instant_text
 from pathways.events import EventCode
 
@@ -16,27 +26,8 @@ RELIABLE_CACHE_MINUTES: Final = 7 * 24 * 60
 """A repeat within this time gets the original answer; in fact it always does."""
 
 _DEFINITIONS: Final = "http://hl7.org/fhir"
-_SEARCHED: Final[Mapping[str, Mapping[str, str]]] = {
-    "Patient": {"identifier": "token"},
-    "Encounter": {
-        "identifier": "token",
-        "patient": "reference",
-        "status": "token",
-        "class": "token",
-        "date": "date",
-    },
-    "ServiceRequest": {
-        "identifier": "token",
-        "patient": "reference",
-        "status": "token",
-        "priority": "token",
-    },
-    "Task": {"patient": "reference", "status": "token", "code": "token"},
-    "Organization": {"identifier": "token", "name": "string"},
-}
-_EVERY: Final[Mapping[str, str]] = {"_id": "token", "_lastUpdated": "date"}
 _OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Patient": ("timeline", "summary"),
+    "Patient": ("timeline", "summary", "everything"),
     "MessageHeader": ("where",),
 }
 _MADE_HERE: Final = frozenset({EventCode.HANDOVER_SUMMARY, EventCode.MISADDRESSED})
@@ -56,16 +47,17 @@ def statement(*, base_url: str, version: str, date: datetime) -> JSON:
         "description": "One timeline per patient across all levels of care.",
         "kind": "instance",
         "software": {"name": "Carepath", "version": version},
+        "instantiates": [SERVER],
         "implementation": {"description": "This Carepath server", "url": base_url},
         "fhirVersion": "4.0.1",
-        "format": ["json", "application/fhir+json"],
+        "format": ["json", "xml", FHIR_JSON, FHIR_XML],
         "rest": [_rest()],
         "messaging": [_messaging(base_url)],
     }
 
 
 def _rest() -> JSON:
-    listed = [_resource(kind, searched) for kind, searched in _SEARCHED.items()]
+    listed = [_resource(kind) for kind in PARAMETERS]
     return {
         "mode": "server",
         "resource": [*listed, *_others()],
@@ -73,12 +65,16 @@ def _rest() -> JSON:
             {
                 "name": "process-message",
                 "definition": f"{_DEFINITIONS}/OperationDefinition/MessageHeader-process-message",
-            }
+            },
+            *(
+                {"name": name, "definition": f"{CAREPATH}/OperationDefinition/{name}"}
+                for name in ("mailbox", "confirm")
+            ),
         ],
     }
 
 
-def _resource(kind: str, searched: Mapping[str, str]) -> JSON:
+def _resource(kind: str) -> JSON:
     resource: JSON = {
         "type": kind,
         "interaction": _interactions("read", "vread", "history-instance", "search-type"),
@@ -86,16 +82,29 @@ def _resource(kind: str, searched: Mapping[str, str]) -> JSON:
         "readHistory": True,
         "updateCreate": False,
         "conditionalRead": "full-support",
-        "searchParam": [
-            {"name": name, "type": type_} for name, type_ in {**_EVERY, **searched}.items()
-        ],
+        **_included("searchInclude", includes(kind)),
+        **_included("searchRevInclude", revincludes(kind)),
+        "searchParam": [_parameter(name, one) for name, one in PARAMETERS[kind].items()],
     }
-    return resource | _operations(kind)
+    whole = resource | _operations(kind)
+    return of_subscriptions(whole) if kind == "Subscription" else whole
+
+
+def _included(name: str, values: Sequence[str]) -> JSON:
+    return {name: [*values]} if values else {}
+
+
+def _parameter(name: str, parameter: Parameter) -> JSON:
+    told: JSON = {"name": name, "definition": parameter.definition, "type": str(parameter.kind)}
+    if chains(name, parameter):
+        told["documentation"] = f"Also {name}.{IDENTIFIER}."
+    return told
 
 
 def _others() -> Iterable[JSON]:
     """Types that have no search."""
     yield {"type": "Binary", "interaction": _interactions("read")}
+    yield {"type": "Bundle", "interaction": _interactions("read")}
     yield {"type": "MessageHeader", **_operations("MessageHeader")}
 
 
@@ -105,10 +114,15 @@ def _interactions(*codes: str) -> list[JSON]:
 
 def _operations(kind: str) -> JSON:
     offered = [
-        {"name": name, "definition": f"{CAREPATH}/OperationDefinition/{kind}-{name}"}
+        {"name": name, "definition": f"{_defined(name)}/OperationDefinition/{kind}-{name}"}
         for name in _OPERATIONS.get(kind, ())
     ]
     return {"operation": offered} if offered else {}
+
+
+def _defined(operation: str) -> str:
+    """Whose operation it is: HL7's, or our own."""
+    return _DEFINITIONS if operation == "everything" else CAREPATH
 
 
 def _messaging(base_url: str) -> JSON:

@@ -18,7 +18,10 @@ URBAN_DISTRICT: Final = f"{CAREPATH}/StructureDefinition/urban-district"
 SETTLED_WITH: Final = f"{CAREPATH}/StructureDefinition/settled-with"
 EXACT_TIME: Final = f"{CAREPATH}/StructureDefinition/exact-time"
 READ_BY_PERSON: Final = f"{CAREPATH}/StructureDefinition/read-by-person"
+FEED_NUMBER: Final = f"{CAREPATH}/StructureDefinition/feed-number"
 BROKER_NAME: Final = "carepath"
+
+SUBSCRIPTION_TOPIC: Final = f"{CAREPATH}/SubscriptionTopic"
 
 # --- MedCom in Denmark
 _MEDCOM: Final = "http://medcomfhir.dk/ig/terminology/CodeSystem"
@@ -60,6 +63,10 @@ CPR: Final = "urn:oid:1.2.208.176.1.2"
 SOR: Final = "urn:oid:1.2.208.176.1.1"
 GLN: Final = "https://www.gs1.org/gln"
 URI: Final = "urn:ietf:rfc:3986"  # Identifier.system of a value that is itself a URI
+
+# --- Subscriptions R5 Backport
+BACKPORT: Final = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
+SUBSCRIPTION_ERROR: Final = "http://terminology.hl7.org/CodeSystem/subscription-error"
 
 # --- HL7's terminology
 ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # Encounter.class

@@ -16,6 +16,7 @@ KEY: Final = r"^[A-Za-z0-9._-]{1,64}$"
 _JSON: Final = "application/json"
 _KAFKA: Final = "0.5.0"  # the version of the bindings
 _HTTP: Final = "0.3.0"
+_WS: Final = "0.1.0"
 
 
 def document(version: str, message: JSON) -> JSON:
@@ -59,6 +60,11 @@ _SERVERS: Final[JSON] = {
         "protocol": "http",
         "description": "The same that schemas/generated/openapi.json describes.",
     },
+    "websocket": {
+        "host": "localhost:8000",
+        "protocol": "ws",
+        "description": "The same, by WebSocket: $get-ws-binding-token says where, and gives what it is bound with.",
+    },
 }
 _ON_KAFKA: Final = [{"$ref": "#/servers/kafka"}, {"$ref": "#/servers/kafkaOpen"}]
 _ORG: Final = {"org": {"description": f"A directory key: {KEY}", "examples": ["999999018"]}}
@@ -95,6 +101,21 @@ _CHANNELS: Final[JSON] = {
         "servers": [{"$ref": "#/servers/http"}],
         "messages": ["updateEvent"],
     },
+    "websocket": {
+        "address": "/fhir/websocket",
+        "description": "Notifications of the FHIR Subscriptions that the socket is bound to: for each a handshake, what its"
+        " subscriber missed, then what happens. docs/subscriptions.md says how numbers and heartbeats are read.",
+        "servers": [{"$ref": "#/servers/websocket"}],
+        "messages": ["binding", "notification"],
+        "bindings": {"ws": {"method": "GET", "bindingVersion": _WS}},
+    },
+    "restHook": {
+        "address": None,
+        "description": "The endpoint that a FHIR Subscription names: notifications are POSTed there, one at a time and in"
+        " order. 2xx takes it; else it comes again.",
+        "servers": [],
+        "messages": ["notification"],
+    },
 }
 _OPERATIONS: Final[JSON] = {
     "receiveMessages": {
@@ -124,6 +145,27 @@ _OPERATIONS: Final[JSON] = {
         "description": "GET it with the number of the last update that you stored.",
         "bindings": {"http": {"method": "GET", "bindingVersion": _HTTP}},
     },
+    "bindWebsocket": {
+        "action": "receive",
+        "channel": "websocket",
+        "messages": ["binding"],
+        "summary": "Say which Subscriptions the socket is for.",
+        "description": "Within ten seconds, and again whenever there is another token. A bad token closes the socket.",
+    },
+    "notifyByWebsocket": {
+        "action": "send",
+        "channel": "websocket",
+        "messages": ["notification"],
+        "summary": "Hear what a FHIR Subscription asks for, on a socket.",
+        "description": "Bind again after the connection broke: what was not sent comes first, under its numbers.",
+    },
+    "notifyByRestHook": {
+        "action": "send",
+        "channel": "restHook",
+        "summary": "Hear what a FHIR Subscription asks for, at an endpoint of your own.",
+        "description": "Each carries the headers and the content type that the Subscription names.",
+        "bindings": {"http": {"method": "POST", "bindingVersion": _HTTP}},
+    },
 }
 
 
@@ -150,9 +192,8 @@ def _topic_configs() -> Mapping[str, JSON]:
 def _operation(name: str) -> JSON:
     told = dict(_OPERATIONS[name])
     channel = told["channel"]
-    messages = [
-        {"$ref": f"#/channels/{channel}/messages/{one}"} for one in _CHANNELS[channel]["messages"]
-    ]
+    carried = told.get("messages", _CHANNELS[channel]["messages"])
+    messages = [{"$ref": f"#/channels/{channel}/messages/{one}"} for one in carried]
     return told | {"channel": {"$ref": f"#/channels/{channel}"}, "messages": messages}
 
 
@@ -177,6 +218,29 @@ _KEYED: Final = {
         },
         "bindingVersion": _KAFKA,
     }
+}
+_SUBSCRIPTION: Final = "https://carepath.example/fhir/Subscription/2f0e4c1a"
+_NOTIFICATION: Final = {
+    "resourceType": "Bundle",
+    "type": "history",
+    "timestamp": "2026-03-02T08:34:01Z",
+    "entry": [
+        {
+            "fullUrl": "urn:uuid:6c1b9a0e-54c5-8d3a-9f0e-1f2a3b4c5d6e",
+            "resource": {
+                "resourceType": "Parameters",
+                "id": "6c1b9a0e-54c5-8d3a-9f0e-1f2a3b4c5d6e",
+                "parameter": [
+                    {"name": "subscription", "valueReference": {"reference": _SUBSCRIPTION}},
+                    {"name": "status", "valueCode": "active"},
+                    {"name": "type", "valueCode": "heartbeat"},
+                    {"name": "events-since-subscription-start", "valueString": "2"},
+                ],
+            },
+            "request": {"method": "GET", "url": f"{_SUBSCRIPTION}/$status"},
+            "response": {"status": "200"},
+        }
+    ],
 }
 _NOTICE: Final = {
     "id": "0b8f4a52-6f0e-8d6a-a7a1-95f2a0c7d3e2",
@@ -228,6 +292,28 @@ _MESSAGES: Final[Mapping[str, JSON]] = {
         "contentType": "application/cloudevents+json",
         "payload": _schema("UpdateEvent"),
     },
+    "binding": {
+        "title": "What binds a websocket",
+        "contentType": "text/plain",
+        "payload": {"type": "string", "pattern": r"^bind-with-token:?\s+[A-Za-z0-9_-]+$"},
+        "examples": [{"payload": "bind-with-token 8Zc2b0yS3v1hTq"}],
+    },
+    "notification": {
+        "title": "A notification",
+        "summary": "A history Bundle of FHIR's R5 Subscriptions Backport: first how the Subscription stands and which"
+        " events there are, then what they are about. In FHIR XML for who asks for it.",
+        "payload": {
+            "type": "object",
+            "required": ["resourceType", "type", "timestamp", "entry"],
+            "properties": {
+                "resourceType": {"const": "Bundle"},
+                "type": {"const": "history"},
+                "timestamp": {"type": "string", "format": "date-time"},
+                "entry": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            },
+        },
+        "examples": [{"payload": _NOTIFICATION}],
+    },
     "parkedNotice": {
         "title": "A notice of what was parked",
         "contentType": _JSON,
@@ -238,7 +324,8 @@ _MESSAGES: Final[Mapping[str, JSON]] = {
 
 
 def _message(name: str, message: JSON) -> JSON:
-    return _MESSAGES[name] | {"examples": [_example(name, message)]}
+    told = _MESSAGES[name]
+    return told if "examples" in told else told | {"examples": [_example(name, message)]}
 
 
 def _example(name: str, message: JSON) -> JSON:

@@ -128,8 +128,8 @@ class InboundHeaders(Envelope):
     content_type: str | None = Field(
         default=None,
         alias="content-type",
-        description="What the value is; without it, FHIR JSON.",
-        examples=[FHIR_JSON],
+        description="What the value is: FHIR JSON or FHIR XML; without it, the one that the value begins as.",
+        examples=[FHIR_JSON, "application/fhir+xml"],
     )
 
 

@@ -6,25 +6,46 @@ from contextlib import asynccontextmanager, nullcontext
 from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from carepath.api.binary import binary
+from carepath.api.binding import (
+    WEBSOCKET,
+    binding,
+    binding_by_parameters,
+    bindings,
+    bindings_by_parameters,
+)
+from carepath.api.bundle import message
 from carepath.api.context import Context
 from carepath.api.errors import HANDLERS
 from carepath.api.events import events
+from carepath.api.everything import everything, everything_by_parameters
 from carepath.api.health import livez, metrics, readyz
 from carepath.api.history import history
+from carepath.api.mailbox import confirm, mailbox
 from carepath.api.metadata import metadata
 from carepath.api.open_mode import OpenModeGuard
 from carepath.api.openapi import openapi
-from carepath.api.parameters import PARAMETERS
 from carepath.api.process_message import process_message
 from carepath.api.read import read
 from carepath.api.search import search, search_by_form
+from carepath.api.subscription import create, delete, update
+from carepath.api.subscription_operations import events as subscription_events
+from carepath.api.subscription_operations import (
+    events_by_parameters,
+    status,
+    status_by_parameters,
+    statuses,
+    statuses_by_parameters,
+)
 from carepath.api.summary import summary
 from carepath.api.timeline import timeline
 from carepath.api.vread import vread
+from carepath.api.websocket import websocket
 from carepath.api.where import where_
+from carepath.api.xml import XmlAnswers
+from fhir_mappings.search_parameters import PARAMETERS
 
 
 class _Type(StringConvertor):
@@ -47,17 +68,40 @@ _RESOURCE = "/fhir/{type:fhir_type}/{id:fhir_id}"
 
 ROUTES: Sequence[BaseRoute] = (
     Route("/fhir/$process-message", process_message, methods=["POST"]),
+    Route("/fhir/$mailbox", mailbox),
+    Route("/fhir/$confirm", confirm, methods=["POST"]),
     Route("/fhir/metadata", metadata),
     Route("/fhir/Patient/{id:fhir_id}/$timeline", timeline),
     Route("/fhir/Patient/{id:fhir_id}/$summary", summary),
+    Route("/fhir/Patient/{id:fhir_id}/$everything", everything),
+    Route("/fhir/Patient/{id:fhir_id}/$everything", everything_by_parameters, methods=["POST"]),
     Route("/fhir/MessageHeader/{id:fhir_id}/$where", where_),
     Route("/fhir/Binary/{id:fhir_id}", binary),
+    Route("/fhir/Bundle/{id:fhir_id}", message),
+    Route("/fhir/Subscription", create, methods=["POST"]),
+    Route("/fhir/Subscription/$status", statuses),
+    Route("/fhir/Subscription/$status", statuses_by_parameters, methods=["POST"]),
+    Route("/fhir/Subscription/$get-ws-binding-token", bindings),
+    Route("/fhir/Subscription/$get-ws-binding-token", bindings_by_parameters, methods=["POST"]),
+    Route("/fhir/Subscription/{id:fhir_id}/$get-ws-binding-token", binding),
+    Route(
+        "/fhir/Subscription/{id:fhir_id}/$get-ws-binding-token",
+        binding_by_parameters,
+        methods=["POST"],
+    ),
+    Route("/fhir/Subscription/{id:fhir_id}", update, methods=["PUT"]),
+    Route("/fhir/Subscription/{id:fhir_id}", delete, methods=["DELETE"]),
+    Route("/fhir/Subscription/{id:fhir_id}/$status", status),
+    Route("/fhir/Subscription/{id:fhir_id}/$status", status_by_parameters, methods=["POST"]),
+    Route("/fhir/Subscription/{id:fhir_id}/$events", subscription_events),
+    Route("/fhir/Subscription/{id:fhir_id}/$events", events_by_parameters, methods=["POST"]),
     Route("/fhir/{type:fhir_type}", search),
     Route("/fhir/{type:fhir_type}/_search", search_by_form, methods=["POST"]),
     Route(_RESOURCE, read),
     Route(f"{_RESOURCE}/_history", history),
     Route(f"{_RESOURCE}/_history/{{version:fhir_version}}", vread),
     Route("/events", events),
+    WebSocketRoute(WEBSOCKET, websocket),
     Route("/livez", livez),
     Route("/readyz", readyz),
     Route("/metrics", metrics),
@@ -75,6 +119,8 @@ def application(context: Context, pages: Sequence[BaseRoute] = ()) -> Starlette:
             async with (
                 publisher.running() if publisher else nullcontext(),
                 context.answers.running(),
+                context.hooks.running(),
+                context.live.running(),
                 context.gather.running(),
             ):
                 yield
@@ -82,7 +128,7 @@ def application(context: Context, pages: Sequence[BaseRoute] = ()) -> Starlette:
     near = Middleware(OpenModeGuard, open_network=context.open_network, address=context.address)
     app = Starlette(
         routes=[*ROUTES, *pages],
-        middleware=[near],
+        middleware=[Middleware(XmlAnswers), near],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )

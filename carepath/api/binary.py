@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from carepath.api.context import context_of
-from carepath.api.exchange import JSON_TYPES, fhir_response, viewer_of
+from carepath.api.exchange import fhir_response, named_formats, verbatim, viewer_of
 from carepath.store.queries import source
 
 
 async def binary(request: Request) -> Response:
-    """200 with the very bytes in their own media type; as a FHIR Binary when ``Accept`` names FHIR alone.
+    """200 with the very bytes in their own media type; as a FHIR Binary for who wants FHIR and not what they are.
 
     410 when the bytes have gone by the operator's retention.
     """
@@ -25,8 +25,10 @@ async def binary(request: Request) -> Response:
         raise HTTPException(404)
     if not found.content:
         raise HTTPException(410, "what the sender wrote is no longer kept; its entry still stands")
-    if found.media_type not in JSON_TYPES and request.headers.get("accept") in JSON_TYPES:
+    formats = named_formats(request)
+    if formats and found.media_type not in formats:
         data = base64.b64encode(found.content).decode()
         told = {"resourceType": "Binary", "id": id_, "contentType": found.media_type}
         return fhir_response({**told, "data": data})
+    verbatim(request)
     return Response(found.content, media_type=found.media_type)

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from carepath.api.metrics import Metrics
 from carepath.delivery.answers import Answers
 from carepath.delivery.gather import Gather
+from carepath.delivery.hooks import Hooks
 from carepath.delivery.kafka import Publisher
+from carepath.delivery.live import Live
 from carepath.delivery.relay import Relay
 from carepath.service.directory import Parties
 from carepath.store.database import Database
@@ -32,6 +34,8 @@ class Context:
     gather: Gather
     relay: Relay
     answers: Answers
+    hooks: Hooks
+    live: Live
     parties: Parties
     address: str
     version: str

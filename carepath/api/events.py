@@ -1,27 +1,22 @@
 """GET /events: a receiver's feed as server-sent events, resumable by number.
 
 A stream holds one page at a time and reads the next when the last has been sent, so a slow reader costs no
-memory. https://html.spec.whatwg.org/multipage/server-sent-events.html
+memory. Streams that look at the same moment read together (``delivery.live``).
+https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from typing import Any
 
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from carepath.api.context import Context, context_of, now
+from carepath.api.context import Context, context_of
 from carepath.api.errors import bad_parameter
 from carepath.api.exchange import acting_organisation, is_key
-from carepath.delivery.content import cloud_event, event_code
 from carepath.store import feed
 
-_PAGE = 50
 _KEEP_ALIVE = 15  # seconds
-_LOOK_AGAIN = 2.0  # seconds: another process may have numbered the feed
 
 
 async def events(request: Request) -> Response:
@@ -59,31 +54,19 @@ def _since(request: Request) -> int | None:
 
 
 async def _stream(context: Context, receiver: str, since: int) -> AsyncIterator[bytes]:
-    """Everything after ``since``, then what follows. A page that is asked beyond has been handed over."""
+    """Everything after ``since``, then what follows. A page whose last event was taken has been handed over."""
     with (
-        context.relay.streams.listening(receiver) as news,
+        context.live.listening(receiver) as news,
         context.metrics.streams.track_inprogress(),
     ):
         yield b": connected\n\n"
         while True:
             news.clear()
-            page = await context.ask(_page, context.base_url, receiver, since)
-            for number, event in page:
+            page = await context.live.page(receiver, since)
+            for number, event in page.events:
                 yield event
                 since = number
-            if page:
+            if page.events:
                 context.relay.handed(receiver, since)
-            else:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), _LOOK_AGAIN)
-
-
-def _page(conn: Any, base_url: str, receiver: str, since: int) -> list[tuple[int, bytes]]:
-    items = feed.after(conn, receiver, since, now(), limit=_PAGE)
-    return [(item.number, _event(item, base_url)) for item in items]
-
-
-def _event(item: feed.Item, base_url: str) -> bytes:
-    """One event on the wire; a Bundle written over several lines takes as many ``data`` lines."""
-    data = b"\ndata: ".join(cloud_event(item, base_url).splitlines())
-    return b"id: %d\nevent: %b\ndata: %b\n\n" % (item.number, event_code(item).encode(), data)
+            if not page.more:
+                await news.wait()

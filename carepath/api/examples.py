@@ -72,3 +72,37 @@ def refused() -> JSON:
     """What its sender would be answered had it named the event wrongly."""
     where = "Bundle.entry[0].resource.eventCoding.code"
     return outcome((Issue("code-invalid", "there is no event 'admision'", where),))
+
+
+def worked_off() -> JSON:
+    """What a receiver is done with."""
+    return {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "upto", "valueString": "1"}],
+    }
+
+
+def confirmed() -> JSON:
+    """What it is answered."""
+    told = [{"name": "confirmed", "valueString": "1"}, {"name": "waiting", "valueUnsignedInt": 0}]
+    return {"resourceType": "Parameters", "parameter": told}
+
+
+def subscription() -> JSON:
+    """What a subscriber asks for."""
+    backport = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
+    wanted = {"url": f"{backport}/backport-filter-criteria", "valueString": "event=discharge-ready"}
+    content = {"url": f"{backport}/backport-payload-content", "valueCode": "id-only"}
+    return {
+        "resourceType": "Subscription",
+        "status": "requested",
+        "reason": "Patients who are ready to come home",
+        "criteria": "https://carepath.example/fhir/SubscriptionTopic/stay",
+        "_criteria": {"extension": [wanted]},
+        "channel": {
+            "type": "rest-hook",
+            "endpoint": "https://ehr.example/notifications",
+            "payload": "application/fhir+json",
+            "_payload": {"extension": [content]},
+        },
+    }

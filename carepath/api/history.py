@@ -14,7 +14,7 @@ from starlette.responses import Response
 from carepath.api.context import Context, context_of
 from carepath.api.errors import bad_parameter
 from carepath.api.exchange import check_accepted, fhir_response, viewer_of
-from carepath.api.parameters import DEFAULT_COUNT, MOST
+from carepath.api.results import DEFAULT_COUNT, MOST
 from carepath.store import resources
 from carepath.store.resources import Stored
 

@@ -1,6 +1,6 @@
 """What an operator watches: counted in the process, or looked up in the store when asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from prometheus_client import (
@@ -13,11 +13,16 @@ from prometheus_client import (
 )
 
 from carepath.store.figures import Figures
+from carepath.store.hooks import Figure
 
 _LOOKED_UP: Final[Mapping[str, tuple[str, ...]]] = {
     "outbox_unnumbered": ("Outbox rows that wait for their place in a feed.",),
     "outbox_unnumbered_seconds": ("How long the oldest of them has waited.",),
     "answers_unsent": ("Answers that registered endpoints have not taken.",),
+    "subscriptions": ("Subscriptions, on whatever channel.", "status"),
+    "hooks_in_error": ("Rest-hooks whose subscribers have to ask anew.", "receiver"),
+    "hook_undelivered": ("Events that active rest-hooks have not taken.", "receiver"),
+    "hook_undelivered_seconds": ("How long the oldest of them is there.", "receiver"),
     "intake_missing_records": ("Records of inbound topics that could never be read.",),
     "parked_open": ("Parked messages.", "reason"),
     "feed_undelivered": ("Rows that a receiver has not been handed.", "receiver"),
@@ -44,11 +49,23 @@ class Metrics:
             registry=self._registry,
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
         )
+        self.calls = Histogram(
+            "carepath_hook_seconds",
+            "Calls to rest-hooks, by what came of them.",
+            ["outcome"],
+            registry=self._registry,
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
+        )
         self.streams = Gauge("carepath_streams", "Open event streams.", registry=self._registry)
+        self.websockets = Gauge("carepath_websockets", "Open websockets.", registry=self._registry)
         self._gauges = {
             name: Gauge(f"carepath_{name}", text, labels, registry=self._registry)
             for name, (text, *labels) in _LOOKED_UP.items()
         }
+
+    def called(self, outcome: str, seconds: float) -> None:
+        """A rest-hook was called: ``taken``, or a code of subscription-error."""
+        self.calls.labels(outcome).observe(seconds)
 
     def look_up(self, figures: Figures, now: float) -> None:
         """Take over what the store knows; ``now`` in seconds since 1970."""
@@ -57,6 +74,7 @@ class Metrics:
         self._gauges["answers_unsent"].set(figures.unsent)
         self._gauges["intake_missing_records"].set(figures.missing)
         self._set("parked_open", figures.parked)
+        self._set("subscriptions", figures.subscriptions)
         self._set("feed_undelivered", figures.undelivered)
         self._set("feed_undelivered_seconds", figures.undelivered_age)
         for stream in figures.streams:
@@ -66,6 +84,10 @@ class Metrics:
             self._set("kafka_unpublished_seconds", {stream.party: age})
             self._set("kafka_paused", {stream.party: stream.paused})
 
+        for name, values in _of_hooks(figures.hooks, now).items():
+            self._gauges[name].clear()  # a receiver's last one may be gone
+            self._set(name, values)
+
     def page(self) -> bytes:
         """All figures in Prometheus' text format."""
         return generate_latest(self._registry)
@@ -73,3 +95,15 @@ class Metrics:
     def _set(self, name: str, values: Mapping[str, float]) -> None:
         for label, value in values.items():
             self._gauges[name].labels(label).set(value)
+
+
+def _of_hooks(hooks: Sequence[Figure], now: float) -> Mapping[str, Mapping[str, float]]:
+    since = {one.receiver: one.oldest for one in hooks}
+    return {
+        "hooks_in_error": {one.receiver: one.in_error for one in hooks},
+        "hook_undelivered": {one.receiver: one.undelivered for one in hooks},
+        "hook_undelivered_seconds": {
+            receiver: max(now - oldest / 1_000_000, 0) if oldest else 0
+            for receiver, oldest in since.items()
+        },
+    }

@@ -5,10 +5,7 @@ https://spec.openapis.org/oas/v3.1.1.html
 What an interaction takes and answers is in ``operations``. FHIR resources are named here, not described: FHIR does.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -20,20 +17,19 @@ from starlette.routing import BaseRoute, Route
 from carepath.api import examples
 from carepath.api.context import context_of
 from carepath.api.errors import FHIR_JSON
-from carepath.api.operations import (
+from carepath.api.negotiation import XML_TYPES, Format
+from carepath.api.operation import (
     ANY,
     COMMON,
     FORM,
     JSON,
-    NOT_CONTROL,
-    OPERATIONS,
-    TIME,
     Interaction,
     Operation,
 )
-from carepath.api.parameters import PARAMETERS
-from carepath.store.search import PREFIXES
-from fhir_mappings.capability import statement
+from carepath.api.operations import OPERATIONS
+from carepath.api.search_schema import controls, searched
+from fhir_mappings.search_parameters import PARAMETERS
+from fhir_mappings.xml import to_xml
 
 MEDIA_TYPE: Final = "application/vnd.oai.openapi+json;version=3.1"
 _TYPES: Final = (
@@ -45,25 +41,6 @@ _TYPES: Final = (
     "Parameters",
 )
 _ALWAYS: Final = (403, 500)
-_DATE: Final = rf"({'|'.join(sorted(PREFIXES))})?{TIME}"
-_TOKEN: Final = r"([^|\u0000-\u001f]|\|[^|,\u0000-\u001f])*"  # noqa: S105 -- a FHIR token
-_ID: Final = r"[A-Za-z0-9.-]{1,64}"
-_PATIENT: Final = rf"(Patient/)?{_ID}"
-_SEARCH_TYPES: Final[Mapping[str, JSON]] = {
-    "token": {
-        "description": "code, system|code or |code; with commas between, any of them.",
-        "pattern": f"^{_TOKEN}$",
-    },
-    "date": {
-        "description": "A day, month, year, or time with its zone; a prefix such as ge before it, commas between.",
-        "pattern": f"^({_DATE}(,{_DATE})*)?$",
-    },
-    "reference": {
-        "description": "Patient/id or id; with commas between, any of them.",
-        "pattern": f"^({_PATIENT}(,{_PATIENT})*)?$",
-    },
-    "string": {"description": "How it begins, in any case.", "pattern": NOT_CONTROL},
-}
 
 
 async def openapi(request: Request) -> Response:
@@ -133,7 +110,7 @@ def _operation(route: Route, operation: Operation, type_: str) -> JSON:
     if operation.takes:
         told["requestBody"] = {
             "required": FORM not in operation.takes,
-            "content": {media: _request(media, type_) for media in operation.takes},
+            "content": {media: _request(operation, media, type_) for media in operation.takes},
         }
     return told
 
@@ -149,17 +126,32 @@ def _asked(operation: Operation, type_: str) -> Iterator[JSON]:
     for name in operation.parameters:
         yield {"$ref": f"#/components/parameters/{name}"}
     if operation.searches and FORM not in operation.takes:
-        for name, schema in _searched(type_).items():
+        for name, schema in {**searched(type_), **controls(type_)}.items():
             yield {"in": "query", "name": name, "schema": schema}
 
 
 # --- bodies
 
 
-def _request(media: str, type_: str) -> JSON:
+def _request(operation: Operation, media: str, type_: str) -> JSON:
     if media == FORM:
-        return {"schema": {"type": "object", "properties": _searched(type_)}}
-    return {"schema": _ref("Bundle"), "example": examples.message()}
+        told = {**searched(type_), **controls(type_)}
+        return {"schema": {"type": "object", "properties": told}}
+    return _shown(media, _ref(operation.receives), operation.asked)
+
+
+def _shown(media: str, schema: JSON, example: Callable[[], JSON] | None) -> JSON:
+    """A resource in one of FHIR's formats; a schema can say nothing of XML."""
+    if media in XML_TYPES:
+        told: JSON = {"schema": {"type": "string", "description": "The same in FHIR XML."}}
+        shown = example if media == Format.XML else None  # once is enough
+        return {**told, "example": to_xml(shown()).decode()} if shown else told
+    return {"schema": schema} if example is None else {"schema": schema, "example": example()}
+
+
+def _in_both(schema: JSON, example: Callable[[], JSON] | None = None) -> JSON:
+    """The content of an answer that is a resource."""
+    return {media.value: _shown(media, schema, example) for media in Format}
 
 
 def _responses(operation: Operation, type_: str) -> JSON:
@@ -174,31 +166,30 @@ def _responses(operation: Operation, type_: str) -> JSON:
 def _answer(operation: Operation, status: int, type_: str) -> JSON:
     told: JSON = {"description": operation.answers[status]}
     if status == HTTPStatus.ACCEPTED:
-        told["content"] = {FHIR_JSON: {"schema": _ref("OperationOutcome")}}
-    elif status == HTTPStatus.OK:
+        told["content"] = _in_both(_ref("OperationOutcome"))
+    elif status in {HTTPStatus.OK, HTTPStatus.CREATED}:
         types = [one.format(type=type_) for one in operation.gives]
-        told["content"] = {media: _body(media, types) for media in operation.media}
-        if operation.takes and FORM not in operation.takes:
-            told["content"][FHIR_JSON]["example"] = examples.taken_in()
+        told["content"] = {}
+        for media in operation.media:
+            told["content"] |= _body(operation, media, types)
     return told
 
 
-def _body(media: str, types: Sequence[str]) -> JSON:
+def _body(operation: Operation, media: str, types: Sequence[str]) -> JSON:
     if media == ANY:
-        return {}
+        return {ANY: {}}
     if media == MEDIA_TYPE:
-        return {"schema": {"type": "object", "required": ["openapi", "info", "paths"]}}
+        return {media: {"schema": {"type": "object", "required": ["openapi", "info", "paths"]}}}
     if media != FHIR_JSON:
-        return {"schema": {"type": "string"}}
+        return {media: {"schema": {"type": "string"}}}
     one_of = [_ref(type_) for type_ in types]
-    return {"schema": one_of[0] if len(one_of) == 1 else {"oneOf": one_of}}
+    return _in_both(one_of[0] if len(one_of) == 1 else {"oneOf": one_of}, operation.told)
 
 
 def _refusal(status: int) -> JSON:
-    content = {FHIR_JSON: {"schema": _ref("OperationOutcome"), "example": examples.refused()}}
     return {
         "description": f"{HTTPStatus(status).phrase}: the OperationOutcome says why.",
-        "content": content,
+        "content": _in_both(_ref("OperationOutcome"), examples.refused),
     }
 
 
@@ -220,22 +211,4 @@ def _resource(type_: str) -> JSON:
         "required": ["resourceType"],
         "properties": {"resourceType": {"const": type_}},
         "externalDocs": {"url": f"https://hl7.org/fhir/R4/{type_.lower()}.html"},
-    }
-
-
-def _searched(type_: str) -> JSON:
-    """The search parameters of a type, their schemas by the types that the CapabilityStatement tells."""
-    return {
-        name: {"type": "string", **_SEARCH_TYPES[_search_types()[type_][re.sub(":.*", "", name)]]}
-        for name in PARAMETERS[type_]
-    }
-
-
-@cache
-def _search_types() -> Mapping[str, Mapping[str, str]]:
-    told = statement(base_url=examples.BASE_URL, version="", date=datetime.now(UTC))
-    return {
-        resource["type"]: {one["name"]: one["type"] for one in resource["searchParam"]}
-        for resource in told["rest"][0]["resource"]
-        if "searchParam" in resource
     }

@@ -3,194 +3,63 @@
 Every answer that is no success is an OperationOutcome, so an operation names their statuses only.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
-from starlette.requests import Request
-from starlette.responses import Response
-
+from carepath.api import examples
 from carepath.api.binary import binary
+from carepath.api.binding import (
+    binding,
+    binding_by_parameters,
+    bindings,
+    bindings_by_parameters,
+)
+from carepath.api.bundle import message
 from carepath.api.errors import FHIR_JSON
 from carepath.api.events import events
-from carepath.api.exchange import JSON_TYPES, ORGANISATION
+from carepath.api.everything import everything, everything_by_parameters
 from carepath.api.health import livez, metrics, readyz
 from carepath.api.history import history
+from carepath.api.mailbox import confirm, mailbox
 from carepath.api.metadata import metadata
+from carepath.api.negotiation import TYPES
+from carepath.api.operation import ANY, FORM, STREAM, TEXT, Interaction, Operation
 from carepath.api.process_message import process_message
 from carepath.api.read import read
 from carepath.api.search import search, search_by_form
+from carepath.api.subscription import create, delete, update
+from carepath.api.subscription_operations import events as subscription_events
+from carepath.api.subscription_operations import (
+    events_by_parameters,
+    status,
+    status_by_parameters,
+    statuses,
+    statuses_by_parameters,
+)
 from carepath.api.summary import summary
 from carepath.api.timeline import timeline
 from carepath.api.vread import vread
 from carepath.api.where import where_
 from carepath.service import STATUS
 
-JSON = dict[str, Any]
-Interaction = Callable[[Request], Awaitable[Response]]
-
-FORM: Final = "application/x-www-form-urlencoded"
-TEXT: Final = "text/plain"
-STREAM: Final = "text/event-stream"
-ANY: Final = "*/*"
-NOT_CONTROL: Final = r"^[^\u0000-\u001f]*$"
-KEY: Final = r"^[A-Za-z0-9._-]{1,64}$"
-TIME: Final = (
-    r"[1-9][0-9]{3}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01])"
-    r"(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?)?)?"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One interaction. ``gives``: the FHIR types of 200's body in FHIR JSON; ``{type}`` is the type in the address.
-
-    ``media``: of that body; ``takes``: of the request's; ``answers``: successes by status, in words; ``refuses``:
-    the other statuses, besides 403 and 500 which every address can answer; ``searches``: it also takes the search
-    parameters of the type, in the query or as a form.
-    """
-
-    id: str
-    summary: str
-    gives: tuple[str, ...] = ()
-    media: tuple[str, ...] = (FHIR_JSON,)
-    answers: Mapping[int, str]
-    refuses: tuple[int, ...] = ()
-    parameters: tuple[str, ...] = ()
-    takes: tuple[str, ...] = ()
-    searches: bool = False
-
-
-def _parameter(place: str, name: str, description: str, **schema: Any) -> JSON:
-    return {"in": place, "name": name, "description": description, "schema": schema}
-
-
-COMMON: Final[Mapping[str, JSON]] = {
-    "organisation": _parameter(
-        "header",
-        ORGANISATION,
-        "Who asks: a directory key. Without it, open mode answers the operator.",
-        type="string",
-        pattern=KEY,
-    ),
-    "format": _parameter(
-        "query",
-        "_format",
-        "Counts more than Accept.",
-        type="string",
-        enum=sorted({*JSON_TYPES, "json", "text/json"}),
-    ),
-    "language": _parameter(
-        "header",
-        "Accept-Language",
-        "The language of the sentences that people read: nb or en.",
-        type="string",
-        pattern=NOT_CONTROL,
-    ),
-    "if-none-match": _parameter(
-        "header",
-        "If-None-Match",
-        'The versions that the caller has, such as W/"2": 304 when the newest is among them.',
-        type="string",
-        pattern=NOT_CONTROL,
-    ),
-    "if-modified-since": _parameter(
-        "header",
-        "If-Modified-Since",
-        "An HTTP date: 304 when nothing has changed since.",
-        type="string",
-        pattern=NOT_CONTROL,
-    ),
-    "prefer": _parameter(
-        "header",
-        "Prefer",
-        "handling=strict refuses parameters that are not known.",
-        type="string",
-        pattern=NOT_CONTROL,
-    ),
-    "async": _parameter(
-        "query",
-        "async",
-        "The answer is sent to the sender's registered endpoint instead.",
-        type="string",
-        enum=["true", "false"],
-    ),
-    "response-url": _parameter(
-        "query",
-        "response-url",
-        "Where the answer is sent, at or below the registered endpoint; only with async=true.",
-        type="string",
-        format="uri",
-    ),
-    "as-of": _parameter(
-        "query",
-        "asOf",
-        "What was known at a moment; a day counts to its end.",
-        type="string",
-        pattern=f"^({TIME})?$",
-    ),
-    "count": _parameter(
-        "query",
-        "_count",
-        "How many on a page; never more than 200 are given.",
-        type="integer",
-        minimum=0,
-        maximum=999_999_999,
-        default=50,
-    ),
-    "before": _parameter(
-        "query",
-        "_before",
-        "Versions below this one; the link to the next page has it.",
-        type="integer",
-        minimum=0,
-        maximum=9_999_999_999,
-    ),
-    "sort": _parameter(
-        "query",
-        "_sort",
-        "By when it was changed: oldest first, or with '-' newest first.",
-        type="string",
-        enum=["_lastUpdated", "-_lastUpdated"],
-    ),
-    "summary": _parameter(
-        "query", "_summary", "count: only how many.", type="string", enum=["count", "false"]
-    ),
-    "org": _parameter(
-        "query",
-        "org",
-        f"Whose feed: a directory key, where {ORGANISATION} does not say it; * is the operator's own.",
-        type="string",
-        pattern=rf"^(\*|{KEY[1:-1]})$",
-    ),
-    "since": _parameter(
-        "query",
-        "since",
-        "The last number of the feed that the caller has: what follows is sent. Without it, what comes from now on.",
-        type="string",
-        pattern=r"^[0-9]{1,18}$",
-    ),
-    "last-event-id": _parameter(
-        "header",
-        "Last-Event-ID",
-        "As since, and counts more: a browser that connects again sends it.",
-        type="string",
-        pattern=r"^[0-9]{1,18}$",
-    ),
-}
-"""Parameters by the name that operations call them."""
-
 _FHIR: Final = ("organisation", "format")
 _CONDITIONS: Final = ("if-none-match", "if-modified-since")
-_SEARCH: Final = (*_FHIR, "prefer", "count", "sort", "summary")
+_SEARCH: Final = (*_FHIR, "prefer", "count", "summary", "elements", "total")
+_EVENTS: Final = ("events-since", "events-until", "content")
+_EVERYTHING: Final = ("care-start", "care-end", "changed-since", "types", "page-size", "page")
 _STATE: Final = "The resource. ETag is its version, Last-Modified when it became so."
+_TOKEN: Final = (
+    "The token, when it ends, for which Subscriptions it is, and where the websocket is opened."  # noqa: S105
+)
 _KNOWN: Final = "The caller has this version already."
 
 OPERATIONS: Final[Mapping[Interaction, Operation]] = {
     process_message: Operation(
         id="processMessage",
         summary="Take a message in. The answer is definitive: what it says is committed.",
-        takes=tuple(sorted(JSON_TYPES)),
+        takes=TYPES,
+        asked=examples.message,
+        told=examples.taken_in,
         parameters=(*_FHIR, "async", "response-url"),
         gives=("Bundle",),
         answers={
@@ -199,6 +68,28 @@ OPERATIONS: Final[Mapping[Interaction, Operation]] = {
             204: "An acknowledgement was taken in; it is never answered.",
         },
         refuses=(*sorted({*STATUS.values(), 406, 415, 503} - {403, 500}),),
+    ),
+    mailbox: Operation(
+        id="mailbox",
+        summary="What the caller was sent and has not confirmed, oldest first, each with its number in the feed.",
+        parameters=(*_FHIR, "count", "after"),
+        gives=("Bundle",),
+        answers={
+            200: "A history of message Bundles in pages. It comes again until it is confirmed."
+        },
+        refuses=(400, 406, 503),
+    ),
+    confirm: Operation(
+        id="confirm",
+        summary="The caller is done with its mailbox up to and with a number: none of that is given again.",
+        takes=TYPES,
+        receives="Parameters",
+        asked=examples.worked_off,
+        told=examples.confirmed,
+        parameters=_FHIR,
+        gives=("Parameters",),
+        answers={200: "How far it is confirmed now, and how many wait."},
+        refuses=(400, 406, 409, 413, 415, 422, 503),
     ),
     metadata: Operation(
         id="capabilities",
@@ -223,6 +114,24 @@ OPERATIONS: Final[Mapping[Interaction, Operation]] = {
         gives=("Bundle",),
         answers={200: "A document in the language of Content-Language."},
         refuses=(400, 404, 406, 503),
+    ),
+    everything: Operation(
+        id="everything",
+        summary="The patient and all that is known of them, with the Organizations that it refers to.",
+        parameters=(*_FHIR, "prefer", *_EVERYTHING),
+        gives=("Bundle",),
+        answers={200: "A searchset in pages, the patient first."},
+        refuses=(400, 404, 406, 503),
+    ),
+    everything_by_parameters: Operation(
+        id="everythingByParameters",
+        summary="The same, asked for with the parameters start, end, _since, _type and _count.",
+        takes=TYPES,
+        receives="Parameters",
+        parameters=(*_FHIR, "prefer"),
+        gives=("Bundle",),
+        answers={200: "A searchset in pages, the patient first."},
+        refuses=(400, 404, 406, 413, 415, 422, 503),
     ),
     where_: Operation(
         id="where",
@@ -285,6 +194,133 @@ OPERATIONS: Final[Mapping[Interaction, Operation]] = {
         gives=("{type}",),
         answers={200: _STATE, 304: _KNOWN},
         refuses=(400, 404, 406, 410, 503),
+    ),
+    message: Operation(
+        id="message",
+        summary="A message as it was sent to the caller, by its place in the caller's feed.",
+        parameters=_FHIR,
+        gives=("Bundle",),
+        answers={200: "The message."},
+        refuses=(400, 404, 406, 410, 503),
+    ),
+    create: Operation(
+        id="subscribe",
+        summary="Subscribe to a topic.",
+        takes=TYPES,
+        receives="Subscription",
+        asked=examples.subscription,
+        parameters=(*_FHIR, "return"),
+        gives=("Subscription",),
+        answers={201: "It is there at Location; a rest-hook gets a handshake now."},
+        refuses=(400, 406, 412, 413, 415, 422, 503),
+    ),
+    update: Operation(
+        id="subscribeAnew",
+        summary="Change a Subscription, or ask for it anew: its events are counted on, and what waits is sent.",
+        takes=TYPES,
+        receives="Subscription",
+        asked=examples.subscription,
+        parameters=(*_FHIR, "return", "if-match"),
+        gives=("Subscription",),
+        answers={200: "It is changed."},
+        refuses=(400, 404, 405, 406, 410, 412, 413, 415, 422, 503),
+    ),
+    delete: Operation(
+        id="unsubscribe",
+        summary="End a Subscription. Its history stays.",
+        parameters=("organisation", "if-match"),
+        answers={204: "It is gone."},
+        refuses=(400, 404, 412, 503),
+    ),
+    status: Operation(
+        id="subscriptionStatus",
+        summary="How a Subscription stands, and how many events it has had.",
+        parameters=_FHIR,
+        gives=("Bundle",),
+        answers={200: "A searchset of one status."},
+        refuses=(400, 404, 406, 410, 503),
+    ),
+    status_by_parameters: Operation(
+        id="subscriptionStatusByParameters",
+        summary="The same, with POST.",
+        takes=TYPES,
+        receives="Parameters",
+        parameters=_FHIR,
+        gives=("Bundle",),
+        answers={200: "A searchset of one status."},
+        refuses=(400, 404, 406, 410, 413, 415, 422, 503),
+    ),
+    statuses: Operation(
+        id="subscriptionStatuses",
+        summary="How the caller's Subscriptions stand.",
+        parameters=(*_FHIR, "prefer", "subscription-ids", "subscription-statuses"),
+        gives=("Bundle",),
+        answers={200: "A searchset of statuses."},
+        refuses=(400, 406, 503),
+    ),
+    statuses_by_parameters: Operation(
+        id="subscriptionStatusesByParameters",
+        summary="The same, asked for with the parameters id and status.",
+        takes=TYPES,
+        receives="Parameters",
+        parameters=(*_FHIR, "prefer"),
+        gives=("Bundle",),
+        answers={200: "A searchset of statuses."},
+        refuses=(400, 406, 413, 415, 422, 503),
+    ),
+    subscription_events: Operation(
+        id="subscriptionEvents",
+        summary="Events of a Subscription by their numbers, for whoever missed some.",
+        parameters=(*_FHIR, "prefer", *_EVENTS),
+        gives=("Bundle",),
+        answers={200: "A history: the status, then what the events are about."},
+        refuses=(400, 404, 406, 410, 503),
+    ),
+    events_by_parameters: Operation(
+        id="subscriptionEventsByParameters",
+        summary="The same, asked for with the parameters eventsSinceNumber, eventsUntilNumber and content.",
+        takes=TYPES,
+        receives="Parameters",
+        parameters=(*_FHIR, "prefer"),
+        gives=("Bundle",),
+        answers={200: "A history: the status, then what the events are about."},
+        refuses=(400, 404, 406, 410, 413, 415, 422, 503),
+    ),
+    binding: Operation(
+        id="websocketToken",
+        summary="A token that binds a websocket to a Subscription; schemas/generated/asyncapi.json describes the socket.",
+        parameters=(*_FHIR, "prefer"),
+        gives=("Parameters",),
+        answers={200: _TOKEN},
+        refuses=(400, 404, 406, 410, 422, 503),
+    ),
+    binding_by_parameters: Operation(
+        id="websocketTokenByParameters",
+        summary="The same, with POST.",
+        takes=TYPES,
+        receives="Parameters",
+        parameters=(*_FHIR, "prefer"),
+        gives=("Parameters",),
+        answers={200: _TOKEN},
+        refuses=(400, 404, 406, 410, 413, 415, 422, 503),
+    ),
+    bindings: Operation(
+        id="websocketTokens",
+        summary="A token that binds a websocket to several Subscriptions: the named, or all that the caller can bind.",
+        parameters=(*_FHIR, "prefer", "subscription-ids"),
+        gives=("Parameters",),
+        answers={200: _TOKEN},
+        refuses=(400, 404, 406, 410, 422, 503),
+    ),
+    bindings_by_parameters: Operation(
+        id="websocketTokensByParameters",
+        summary="The same, asked for with the parameter id.",
+        takes=TYPES,
+        receives="Parameters",
+        parameters=(*_FHIR, "prefer"),
+        gives=("Parameters",),
+        answers={200: _TOKEN},
+        refuses=(400, 404, 406, 410, 413, 415, 422, 503),
     ),
     events: Operation(
         id="events",

@@ -10,10 +10,10 @@ from carepath.api import later
 from carepath.api.context import context_of
 from carepath.api.errors import FHIR_JSON
 from carepath.api.exchange import (
-    JSON_TYPES,
     acting_organisation,
+    body_format,
     check_accepted,
-    check_content_type,
+    check_is,
     whole_body,
 )
 from carepath.service import Submission
@@ -25,14 +25,15 @@ async def process_message(request: Request) -> Response:
     With ``async=true``: 200 without body, and the response message goes to the sender's registered endpoint.
     """
     check_accepted(request)
-    media_type = check_content_type(request, FHIR_JSON, *JSON_TYPES)
+    format_ = body_format(request)
     asked = later.asked(request)
     context = context_of(request)
     source = await whole_body(request, context.max_bytes)
+    check_is(format_, source, "Bundle")
     organisation = acting_organisation(request)
     addressee = await later.addressee(context, source, asked) if asked else None
     with context.metrics.seconds.time():
-        answer = await context.gather.submit(Submission(source, media_type, organisation))
+        answer = await context.gather.submit(Submission(source, format_, organisation))
     context.metrics.messages.labels(answer.verdict).inc()
     if addressee and answer.event_id:
         await later.owe(context, addressee, answer)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from carepath.cli import output, server
 from carepath.cli.options import LOCAL, AsJson, Organisation, Url, settings
-from fhir_mappings import inbound
+from fhir_mappings import formats, inbound
 from fhir_mappings.options import Options
 from pathways.refusals import Refusal
 
@@ -32,7 +32,7 @@ class Receipt:
 
 def publish(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="FHIR message Bundles (JSON).")
+        list[Path], typer.Argument(metavar="FILE…", help="FHIR message Bundles, JSON or XML.")
     ],
     organisation: Organisation = None,
     dry_run: Annotated[
@@ -96,7 +96,9 @@ def _sent(
 def post(client: httpx.Client, source: bytes) -> httpx.Response:
     """One message to the server."""
     return client.post(
-        "/fhir/$process-message", content=source, headers={"Content-Type": server.FHIR}
+        "/fhir/$process-message",
+        content=source,
+        headers={"Content-Type": formats.media_type(source)},
     )
 
 

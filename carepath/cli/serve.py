@@ -1,11 +1,11 @@
 """``carepath serve``: the broker in the foreground."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
-import uvicorn
 
-from carepath.cli import local, output
+from carepath.cli import local, output, web
 from carepath.cli.options import DatabaseUrl, Kafka, settings
 from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.wiring import server, store
@@ -38,14 +38,17 @@ def serve(
         store.migrate(chosen)
         application = server.application(chosen)
     local.calm_collector()
-    uvicorn.run(
+    running = web.Server(
         application,
         host=chosen.host,
         port=chosen.port,
         log_level="info",
-        access_log=False,
         timeout_graceful_shutdown=5,
     )
+    with suppress(KeyboardInterrupt):
+        running.run()
+    if not running.started:
+        raise typer.Exit(1)
 
 
 def refuse_exposure(chosen: Settings) -> None:

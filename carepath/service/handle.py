@@ -22,6 +22,7 @@ from carepath.store.arrivals import Arrival
 from carepath.store.database import TRANSIENT, Database, out_of_reach
 from carepath.store.failpoints import reached
 from carepath.store.unit import Unit
+from fhir_mappings.formats import media_type
 from fhir_mappings.inbound import Options, read
 from pathways.messages import Message
 from pathways.refusals import Reason, Refusal, refuse
@@ -149,9 +150,8 @@ class Service:
             if len(houses) > 1 and not (party and sender.key in party.acts_for):
                 text = "the message names another sender than the organisation that sends it"
                 return refuse(Reason.FORBIDDEN, "forbidden", text, where)
-        return Arrival(
-            message, sender.key, keys_of(message, sender.key, directory.root(sender.key))
-        )
+        keys = keys_of(message, sender.key, directory.root(sender.key))
+        return Arrival(message, sender.key, keys, media_type(submission.source))
 
     def _commit(self, readings: Readings, now: datetime, give_up: GiveUp) -> list[Answer]:
         """One transaction; on a fault that is not the database's own, each half by itself."""

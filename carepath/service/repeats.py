@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from carepath.service.answers import Verdict
 from carepath.store.arrivals import Arrival, Seen
 from carepath.store.unit import Unit
+from fhir_mappings.content import hash_of_old
+from pathways.messages import Message
 from pathways.refusals import Reason, Refusal, refuse
 
 
@@ -34,13 +36,18 @@ def repeated(unit: Unit, arrival: Arrival, *, again: bool) -> Repeat | Conflict 
     seen = unit.seen.get(arrival.key)
     if seen is None:
         return _reused_envelope(unit, arrival)
-    if seen.content != message.content:
+    if not _same(seen, message):
         text = "this message id came before with other content: that one stands, this one is kept aside"
         where = "Bundle.entry[0].resource.id"
         return Conflict(refuse(Reason.CONFLICT, "duplicate", text, where))
     if seen.verdict == Verdict.ACCEPTED:
         return Repeat(seen)
     return Repeat(seen) if seen.envelope == message.envelope and not again else None
+
+
+def _same(seen: Seen, message: Message) -> bool:
+    """Whether the content is that of then, by the hash of now or of then."""
+    return seen.content == message.content or seen.content == hash_of_old(message.source)
 
 
 def _reused_envelope(unit: Unit, arrival: Arrival) -> Refusal | None:

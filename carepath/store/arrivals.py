@@ -14,11 +14,12 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message that came, with its sender's directory key and all its thread keys."""
+    """A message that came, with its sender's directory key, all its thread keys, and what its bytes are."""
 
     message: Message
     sender: str
     keys: tuple[Key, ...]
+    media_type: str = "application/fhir+json"
 
     @property
     def key(self) -> MessageKey:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from carepath.store import answers, deliveries, feed, positions
+from carepath.store import answers, deliveries, feed, hooks, positions, subscriptions
 from carepath.store.deliveries import Delivery
+from carepath.store.hooks import Figure
 from carepath.store.tables import feeds, outbox, parked
 
 
@@ -22,6 +23,8 @@ class Figures:
     parked: Mapping[str, int]  # by reason
     missing: int
     streams: Sequence[Delivery]
+    hooks: Sequence[Figure]
+    subscriptions: Mapping[str, int]  # by status
 
 
 def figures(conn: Connection, now: int) -> Figures:
@@ -36,6 +39,8 @@ def figures(conn: Connection, now: int) -> Figures:
         parked=_parked(conn),
         missing=positions.missing(conn),
         streams=deliveries.listed(conn),
+        hooks=hooks.figures(conn),
+        subscriptions=subscriptions.counted(conn),
     )
 
 

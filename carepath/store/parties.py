@@ -3,16 +3,16 @@
 ``meta.directory`` counts the changes, so whoever keeps a ``Directory`` knows when it is stale.
 """
 
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from carepath.store import codec
+from carepath.store import codec, indexing
 from carepath.store.blind import Keys
-from carepath.store.tables import meta, parties, resource_tokens, resource_versions, resources
+from carepath.store.indexing import Found
+from carepath.store.tables import meta, parties, resource_versions, resources
 from carepath.store.times import micros
 from carepath.store.upserts import insert_new, replace_rows
 from pathways.parties import Directory, Party
@@ -42,32 +42,27 @@ def show(conn: Connection, key: str) -> Party | None:
     return None if body is None else codec.party(body)
 
 
-def named(conn: Connection, names: Iterable[str], *, exact: bool = False) -> tuple[str, ...]:
-    """The keys of those whose name starts with one of these, whatever case and accents; or is one."""
-    if exact:
-        return tuple(party.key for party in listed(conn) if party.name in names)
-    starts = tuple(_folded(name) for name in names)
-    return tuple(party.key for party in listed(conn) if _folded(party.name).startswith(starts))
-
-
 def upsert(
-    conn: Connection, keys: Keys, party: Party, organization: Mapping[str, object], now: datetime
+    conn: Connection,
+    keys: Keys,
+    party: Party,
+    organization: Mapping[str, object],
+    found: Found,
+    now: datetime,
 ) -> bool:
-    """Enter or change a party; ``organization`` is its FHIR resource. False when nothing is new."""
+    """Enter or change a party. ``organization`` is its FHIR resource, ``found`` what that is searched by.
+
+    False when nothing is new.
+    """
     body = codec.party_body(party)
     known = conn.execute(select(parties.c.body).where(parties.c.key == party.key)).scalar()
     if known is not None and bytes(known) == body:
         return False
     replace_rows(conn, parties, [{"key": party.key, "seen": party.seen, "body": body}])
     _new_version(conn, party.key, organization, now)
-    _index(conn, keys, party)
+    indexing.write(conn, keys, {}, {("Organization", party.key): found})
     _count(conn)
     return True
-
-
-def _folded(text: str) -> str:
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
 def _count(conn: Connection) -> None:
@@ -90,20 +85,4 @@ def _new_version(
 
 
 _NO_INDEX = {column.name: None for column in resources.columns} | {"deleted": False}
-"""A party's resource is about no patient, and is searched by identifier and name only."""
-
-
-def _index(conn: Connection, keys: Keys, party: Party) -> None:
-    identity = {"type": "Organization", "id": party.key}
-    conn.execute(delete(resource_tokens).filter_by(**identity))
-    rows = [
-        {
-            **identity,
-            "name": "identifier",
-            "blind": keys.blind(f"{identifier.system}|{identifier.value}"),
-            "blind_value": keys.blind(f"|{identifier.value}"),
-        }
-        for identifier in dict.fromkeys(party.identifiers)
-    ]
-    if rows:
-        conn.execute(insert(resource_tokens), rows)
+"""A party's resource is about no patient."""

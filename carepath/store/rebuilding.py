@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, update
 
 from carepath.store import codec
 from carepath.store.arrivals import PatientState
-from carepath.store.tables import events, grants, patients, threads
+from carepath.store.tables import events, grants, patients, resources, threads
 from carepath.store.unit import Unit
 from pathways.messages import Record
 from pathways.pathway import Thread
@@ -34,11 +34,17 @@ def threads_of(unit: Unit, patient: PatientState) -> dict[str, Thread]:
 
 
 def move_records(unit: Unit, ids: Collection[str], thread: str) -> None:
-    """Keep records, and the grants on them, under another thread."""
-    for table, column in ((events, events.c.id), (grants, grants.c.event)):
+    """Keep records, the grants on them and what shows them under another thread."""
+    for table, column in (
+        (events, events.c.id),
+        (grants, grants.c.event),
+        (resources, resources.c.id),
+    ):
         unit.connection.execute(update(table).where(column.in_(ids)).values(thread=thread))
 
 
 def drop_threads(unit: Unit, ids: Collection[str]) -> None:
-    """Forget threads that no record belongs to."""
+    """Forget threads that no record belongs to; what showed them is gone, too."""
     unit.connection.execute(delete(threads).where(threads.c.id.in_(ids)))
+    shown = update(resources).where(resources.c.thread.in_(ids), resources.c.id.in_(ids))
+    unit.connection.execute(shown.values(deleted=True))

@@ -3,8 +3,10 @@
 Times are microseconds.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import (
     BindParameter,
@@ -18,8 +20,21 @@ from sqlalchemy import (
     select,
 )
 
-from carepath.store.tables import grants, resource_versions, resources, thread_aliases
+from carepath.store.tables import (
+    grants,
+    resource_versions,
+    resources,
+    subscriptions,
+    thread_aliases,
+)
 from carepath.store.times import instant
+
+PERSONS: Final = frozenset({"Patient", "RelatedPerson"})
+"""The patient, and the relatives, who follow the patient to every newcomer."""
+ENTRIES: Final = frozenset({"Provenance", "Composition", "Communication"})
+"""What stands for one entry: it has the event's id."""
+FOCUS: Final = ("Encounter", "ServiceRequest", "Task", "Communication")
+"""What entries are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +92,20 @@ def granted(reader: str | ColumnElement[str], now: int | BindParameter[int]) -> 
 
 
 def visible(type_: str, viewer: Viewer) -> tuple[ColumnElement[bool], ...]:
-    """What a row of ``resources`` must fulfil: for a Patient any grant about them, else one in its thread."""
+    """What a row of ``resources`` must fulfil, by what it shows.
+
+    The person: any grant about them. An entry: a grant on that one. Else one in its thread.
+    """
     if viewer.reader is None or type_ == "Organization":
         return ()
+    if type_ == "Subscription":  # its subscriber's, also after it was deleted
+        own = subscriptions.c.receiver == viewer.reader
+        return (exists().where(own, subscriptions.c.id == resources.c.id),)
     about = (granted(viewer.reader, viewer.now), grants.c.patient == resources.c.patient)
-    if type_ == "Patient":
+    if type_ in PERSONS:
         return (exists().where(*about),)
+    if type_ in ENTRIES:
+        return (exists().where(*about, grants.c.event == resources.c.id),)
     return (exists().where(*about, grants.c.thread == resources.c.thread),)
 
 
@@ -94,6 +117,19 @@ def read(conn: Connection, type_: str, id_: str, viewer: Viewer) -> Stored | Non
     alias = select(thread_aliases.c.thread).where(thread_aliases.c.alias == id_)
     thread = conn.execute(alias).scalar()
     return found if thread is None else _read(conn, type_, thread, viewer) or found
+
+
+def each(conn: Connection, places: Iterable[tuple[str, str]], viewer: Viewer) -> Iterator[Stored]:
+    """Those of the resources ``(type, id)`` that there are and that ``viewer`` may see; the deleted ones too."""
+    ids: dict[str, list[str]] = {}
+    for type_, id_ in places:
+        ids.setdefault(type_, []).append(id_)
+    wanted = [
+        and_(resources.c.type == type_, resources.c.id.in_(of_type), *visible(type_, viewer))
+        for type_, of_type in ids.items()
+    ]
+    if wanted:
+        yield from map(stored, conn.execute(NEWEST.where(or_(*wanted))).mappings())
 
 
 def vread(conn: Connection, type_: str, id_: str, version: int, viewer: Viewer) -> Stored | None:
@@ -122,7 +158,7 @@ def versions(conn: Connection, type_: str, id_: str, viewer: Viewer) -> int:
 def focus(
     conn: Connection, patients: tuple[str, ...], viewer: Viewer, *, as_of: int
 ) -> list[Stored]:
-    """The resources of the patients' threads as they stood at ``as_of``, as far as ``viewer`` may see them."""
+    """What the patients' entries are about as it stood at ``as_of``, as far as ``viewer`` may see it."""
     newest = (
         select(func.max(resource_versions.c.version))
         .where(
@@ -135,7 +171,7 @@ def focus(
     )
     wanted = (
         _VERSIONS.where(resources.c.patient.in_(patients), resource_versions.c.version == newest)
-        .where(resources.c.thread.is_not(None), *visible("Encounter", viewer))
+        .where(or_(*(and_(resources.c.type == type_, *visible(type_, viewer)) for type_ in FOCUS)))
         .order_by(resources.c.type, resources.c.id)
     )
     rows = conn.execute(wanted).mappings()

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from carepath.store import feed
+from carepath.store import feed, subscription_numbers
 from carepath.store.backup import Backup, Manifest
 from carepath.store.database import Database, is_known_schema, schema_version, upgrade
 from carepath.store.tables import feeds, metadata, streams
@@ -109,4 +109,5 @@ def _resume(connection: Connection, now: int) -> None:
     again = func.coalesce(newest, streams.c.replay_upto)
     free = {"replay_upto": again, "holder": None, "leased_until": None}
     connection.execute(update(streams).values(free))
-    feed.begin_anew(connection, now)
+    begins = feed.begin_anew(connection, now, subscription_numbers.receivers(connection))
+    subscription_numbers.begin_anew(connection, begins)

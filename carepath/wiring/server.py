@@ -6,8 +6,11 @@ from starlette.applications import Starlette
 
 from carepath.api.app import application as server
 from carepath.api.context import Context
+from carepath.api.metrics import Metrics
 from carepath.delivery.answers import Answers
 from carepath.delivery.gather import Gather
+from carepath.delivery.hooks import Hooks, Options
+from carepath.delivery.live import Live
 from carepath.delivery.relay import Relay
 from carepath.service.directory import Parties
 from carepath.settings import NETWORK_CONSENT, Settings
@@ -26,16 +29,26 @@ def application(settings: Settings) -> Starlette:
     relay = Relay(opened)
     service = service_on(settings, opened)
     service.place_due()
+    metrics = Metrics()
+    hooks = Options(
+        base_url=f"{settings.address}/fhir",
+        allow_loopback=settings.allow_loopback_hooks,
+        schedule=settings.hook_schedule,
+        seen=metrics.called,
+    )
     context = Context(
         database=opened,
         gather=Gather(service.handle, relay.wake, window=settings.gather_ms / 1000),
         relay=relay,
         answers=Answers(opened),
+        hooks=Hooks(opened, relay, hooks),
+        live=Live(opened, relay, f"{settings.address}/fhir"),
         parties=Parties(opened, open_mode=False),
         address=settings.address,
         version=version("carepath"),
         open_network=settings.open_network == NETWORK_CONSENT,
         max_bytes=MAX_BYTES,
         publisher=publisher(settings, opened, relay),
+        metrics=metrics,
     )
     return server(context, routes(data(opened, relay)))

@@ -8,14 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from carepath.service import Answer, Service, ServiceOptions
+from carepath.service import Answer, Service, ServiceOptions, directory
 from carepath.service.rebuild import rebuild
 from carepath.settings import Settings
 from carepath.store import database, parties, streams
 from carepath.store import parked as shelf
 from carepath.store.blind import Keys, load_keys
 from carepath.store.database import Database, DatabaseError
-from fhir_mappings.resources import organization
 from pathways.parties import Party
 
 
@@ -145,8 +144,7 @@ class Store:
         now = datetime.now(UTC)
         with self.database.write() as connection:
             return sum(
-                parties.upsert(connection, self.database.keys, party, organization(party), now)
-                for party in entered
+                directory.enter(connection, self.database.keys, party, now) for party in entered
             )
 
     def rebuild(self) -> int:

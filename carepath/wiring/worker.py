@@ -29,7 +29,9 @@ PAUSE_SECONDS: Final = 1.0
 def run(settings: Settings) -> NoReturn:
     """Work until stopped, and end the process, or replace it by a new one of itself. Raises ``Unusable``."""
     configure_logs()
-    loop = asyncio.Runner()  # not closed: Faust has tasks and threads that do not always end when they are told to
+    loop = (
+        asyncio.Runner()
+    )  # not closed: Faust has tasks and threads that do not always end when they are told to
     ending = loop.run(_live(settings))
     if traced := tracing(settings):
         traced.stop()

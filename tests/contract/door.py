@@ -11,11 +11,10 @@ import orjson
 from sqlalchemy import select
 
 from carepath.delivery.content import bundle
-from carepath.service import Answer, Service, ServiceOptions, Submission
-from carepath.store import feed, numbering, parties, tables
+from carepath.service import Answer, Service, ServiceOptions, Submission, directory
+from carepath.store import feed, numbering, tables
 from carepath.store.feed import Item
 from carepath.store.times import micros
-from fhir_mappings.resources import organization
 from pathways.events import Activity, EventCode, Facts, StayFacts
 from pathways.messages import Destination, Key, KeyRank, Message, Patient
 from pathways.moments import Moment
@@ -132,7 +131,7 @@ def closed_door(database_url: str) -> Iterator[Door]:
     with opened(database_url) as database:
         with database.write() as conn:
             for party in PARTIES:
-                parties.upsert(conn, database.keys, party, organization(party), NOW)
+                directory.enter(conn, database.keys, party, NOW)
         options = ServiceOptions(open_mode=False, now=lambda: NOW)
         yield Door(Service(database, options))
 

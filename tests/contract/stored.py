@@ -1,16 +1,22 @@
 """Rows for the tests of the store's queries, written as a commit writes them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import orjson
 from sqlalchemy import Table, insert
 
+from carepath.store import indexing
 from carepath.store.blind import Keys
+from carepath.store.criteria import Criterion
 from carepath.store.database import Database, open_database
+from carepath.store.resources import Viewer
+from carepath.store.search import Order, Search, page, total
 from carepath.store.tables import grants, inbox, outbox, resource_versions, resources
+from fhir_mappings.indexing import indexed
 
+BASE = "https://broker.example/fhir"
 KEYS = Keys(b"k" * 32)
 NOW = 1_000_000
 """A moment when every grant made here holds."""
@@ -71,3 +77,45 @@ def versioned(database: Database, type_: str, id_: str, *updates: int, **index: 
         put(database, resource_versions, row)
     newest = {"version": len(updates), "updated": updates[-1], "deleted": False}
     put(database, resources, {**identity, **newest, **index})
+
+
+def searchable(database: Database, resource: dict[str, Any], updated: int, **index: Any) -> None:
+    """A resource in its only version, with what it is found by."""
+    searchables(database, [(resource, {"updated": updated, **index})])
+
+
+def searchables(database: Database, made: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """Resources, each with its columns, in their only versions, with what they are found by."""
+    if not made:
+        return
+    rows = [
+        {"type": one["resourceType"], "id": one["id"], "version": 1, "patient": None, **index}
+        for one, index in made
+    ]
+    version_columns = ("type", "id", "version", "patient", "updated")
+    with database.write() as conn:
+        versions = [{name: row[name] for name in version_columns} for row in rows]
+        bodies = [orjson.dumps(one) for one, _ in made]
+        conn.execute(
+            insert(resource_versions),
+            [{**row, "body": body} for row, body in zip(versions, bodies, strict=True)],
+        )
+        empty = {column.name: None for column in resources.columns} | {"deleted": False}
+        conn.execute(insert(resources), [empty | row for row in rows])
+        found = {(one["resourceType"], one["id"]): indexed(one, BASE) for one, _ in made}
+        indexing.write(conn, KEYS, found, {})
+
+
+def found(
+    database: Database,
+    type_: str,
+    *criteria: Criterion,
+    viewer: Viewer,
+    order: tuple[Order, ...] = (Order(),),
+) -> list[str]:
+    """The ids of the matches, in order; their number is the total."""
+    search = Search(type=type_, criteria=criteria, viewer=viewer, order=order)
+    with database.read() as conn:
+        matches = [match.found.id for match in page(conn, KEYS, search, count=100, after=None)]
+        assert total(conn, KEYS, search) == len(matches)
+        return matches

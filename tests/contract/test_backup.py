@@ -272,5 +272,8 @@ def test_a_backup_of_the_release_before_is_migrated(make: Make, tmp_path: Path, 
     after = make(kind)
     restore_into(after, file, clock())
     was, now = rows(before), rows(after)
-    assert {name for name in was if was[name] != now[name]} == CHANGED | {"positions"}
+    found_by = {"resource_values", "resource_dates"}
+    assert {name for name in was if was[name] != now[name]} == CHANGED | {"positions"} | found_by
     assert rebuild(after, BASE, clock()) == 0
+    now = rows(after)
+    assert {name for name in found_by if was[name] != now[name]} == set()

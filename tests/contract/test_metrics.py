@@ -41,6 +41,7 @@ def test_nothing_waits_in_an_empty_store(database: Database) -> None:
     assert found['carepath_parked_open{reason="fault"}'] == 0
     assert found["carepath_outbox_unnumbered_seconds"] == found["carepath_answers_unsent"] == 0
     assert found["carepath_intake_missing_records"] == 0
+    assert found['carepath_subscriptions{status="error"}'] == 0
 
 
 def test_what_waits_and_for_how_long(database: Database) -> None:

@@ -5,16 +5,21 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from carepath.service import Service, ServiceOptions, Submission, Verdict
 from carepath.service.rebuild import rebuild
+from carepath.store import codec
 from carepath.store.backup import Backup
-from carepath.store.database import migrate
+from carepath.store.database import Database, migrate
+from carepath.store.tables import events, resources, threads
+from pathways.pathway import Thread
 from scripts.record import timelines
 from tests.contract.keeping import BASE, Make, restore_into
 
@@ -32,11 +37,24 @@ def told(folder: Path) -> dict[str, list[dict[str, Any]]]:
 @pytest.mark.parametrize("folder", RELEASES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_stored_events_are_read_and_folded_as_then(make: Make, folder: Path, kind: str) -> None:
-    """Restored and migrated: timelines are the same, and a rebuild finds every state as it was stored."""
+    """Restored and migrated: timelines are the same, and a rebuild makes what that release did not have, once."""
     database = make(kind)
     restore_into(database, folder / "store.backup", datetime.now(UTC))
     assert timelines(database) == told(folder)
+    before = _threads(database)
+    rebuild(database, BASE, datetime.now(UTC))
+    assert timelines(database) == told(folder)
+    assert [replace(thread, task=None) for thread in _threads(database)] == before
+    with database.read() as connection:
+        shown = connection.execute(select(resources.c.id).where(resources.c.type == "Provenance"))
+        assert {*shown.scalars()} == {*connection.execute(select(events.c.id)).scalars()}
     assert rebuild(database, BASE, datetime.now(UTC)) == 0
+
+
+def _threads(database: Database) -> list[Thread]:
+    with database.read() as connection:
+        bodies = connection.execute(select(threads.c.body).order_by(threads.c.id)).scalars()
+        return [codec.thread(body) for body in bodies]
 
 
 @pytest.mark.parametrize("folder", RELEASES)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from carepath.api import examples
+from carepath.api.binding import WEBSOCKET
 from carepath.delivery import kafka_records
 from carepath.delivery.content import cloud_event
 from carepath.store import feed
@@ -239,7 +240,7 @@ def asyncapi() -> JSON:
     return document("1.2.3", examples.message())
 
 
-def test_asyncapi_has_every_topic_and_the_stream(asyncapi: JSON) -> None:
+def test_asyncapi_has_every_topic_stream_and_channel(asyncapi: JSON) -> None:
     """Under the addresses that the code uses, each with an operation."""
     channels = {name: channel["address"] for name, channel in asyncapi["channels"].items()}
     assert channels == {
@@ -247,12 +248,15 @@ def test_asyncapi_has_every_topic_and_the_stream(asyncapi: JSON) -> None:
         "updates": topics.updates("{org}"),
         "parked": topics.PARKED,
         "events": "/events",
+        "websocket": WEBSOCKET,
+        "restHook": None,
     }
     used = {
-        operation["channel"]["$ref"].rpartition("/")[2]: operation["action"]
+        (operation["channel"]["$ref"].rpartition("/")[2], operation["action"])
         for operation in asyncapi["operations"].values()
     }
-    assert used == {"inbound": "receive", "updates": "send", "parked": "send", "events": "send"}
+    send = {(name, "send") for name in channels if name != "inbound"}
+    assert used == {("inbound", "receive"), ("websocket", "receive")} | send
 
 
 @pytest.mark.parametrize(("model", "name"), [("UpdateHeaders", "ce_type"), ("UpdateEvent", "type")])
@@ -272,7 +276,7 @@ def test_asyncapi_examples_fit_their_schemas(asyncapi: JSON) -> None:
                 if part in message and part in example:
                     shown += 1
                     _check(asyncapi, message[part], example[part])
-    assert shown == 9
+    assert shown == 11
 
 
 def _check(document: JSON, schema: JSON, told: Any) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from carepath.store.positions import Position
 from consumers.progress import Gap, Log, Progress, Watchdog, beginning
-from consumers.records import FHIR_JSON, Place, Record, media_type, submission
+from consumers.records import Place, Record, media_type, submission
 from consumers.topics import chosen, wanted
+from fhir_mappings.formats import FHIR_JSON
 
 ONE, OTHER = Place("carepath.inbound.one", 0), Place("carepath.inbound.other", 1)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -154,7 +155,16 @@ def test_the_content_type_is_what_the_header_says_if_it_can_be_one(
     header: bytes, told: str
 ) -> None:
     """Whatever else stands there would only make trouble where it is kept."""
-    assert media_type([("other", b"x/y"), ("Content-Type", header)]) == told
+    assert media_type([("other", b"x/y"), ("Content-Type", header)], b"{}") == told
+
+
+@pytest.mark.parametrize(
+    "value", [b"<Bundle/>", b"\xef\xbb\xbf\n<Bundle/>", "<Bundle/>".encode("utf-16")]
+)
+def test_a_value_that_is_xml_is_taken_for_xml(value: bytes) -> None:
+    """Where no header says what it is."""
+    assert media_type([], value) == "application/fhir+xml"
+    assert media_type([], None) == FHIR_JSON
 
 
 def test_a_record_is_its_topics_organisations_submission() -> None:

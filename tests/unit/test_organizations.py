@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_mappings import organizations, resources
+from fhir_mappings import organizations, resources, xml
 from fhir_mappings.codes import (
     HER_ID,
     HER_ID_ALIAS,
@@ -49,6 +49,18 @@ def read(*resources: dict[str, Any]) -> list[Party] | Refusal:
     entry = [{"fullUrl": url, "resource": one} for url, one in zip(urls, resources, strict=False)]
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": entry}
     return organizations.read(orjson.dumps(bundle if entry else bundle | {"entry": [{}]}))
+
+
+def test_a_directory_in_xml_is_the_same() -> None:
+    """Whichever format its system exports."""
+    entry = [
+        {"resource": OFFICE | {"partOf": {"reference": "Organization/nord"}}},
+        {"resource": OWNER},
+    ]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": entry}
+    found = organizations.read(xml.to_xml(bundle))
+    assert not isinstance(found, Refusal)
+    assert found == organizations.read(orjson.dumps(bundle))
 
 
 def test_a_full_organization() -> None:

@@ -17,11 +17,10 @@ from typing import Annotated, Final
 import httpx
 import orjson
 import typer
-import uvicorn
 from rich.text import Text
 
 from carepath import texts
-from carepath.cli import local, output, publish, server, where
+from carepath.cli import local, output, publish, server, web, where
 from carepath.cli.demo import people
 from carepath.cli.demo.story import Step, latest_saturday, story
 from carepath.cli.options import Language, settings
@@ -94,13 +93,7 @@ def _enter_parties(chosen: Settings) -> None:
 @contextmanager
 def _serving(chosen: Settings, listener: socket.socket) -> Iterator[threading.Thread]:
     """The server on a thread of this process, ready; stopped on leaving."""
-    config = uvicorn.Config(
-        application(chosen),
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=2,
-    )
-    running = uvicorn.Server(config)
+    running = web.Server(application(chosen), log_level="warning", timeout_graceful_shutdown=2)
     thread = threading.Thread(target=running.run, args=([listener],), daemon=True)
     thread.start()
     while not running.started:
