@@ -171,6 +171,9 @@ def test_both_releases_work_side_by_side(before: Path, url: str) -> None:
         assert {*olds.result(), *news} == {200}
         assert [old.tell(message) for message in told] == [200] * len(told)  # again: nothing new
         sound(database, len(told))
+        rebuild(
+            database, BASE, _now()
+        )  # makes what the release before does not: operators are told to
         assert (old.rebuild(), rebuild(database, BASE, _now())) == (0, 0)
     database.close()
 

@@ -303,7 +303,7 @@ BAD: dict[str, tuple[Callable[[], bytes], int, str]] = {
     "wrong namespace": (spoiled('"http://hl7.org/fhir"', '"urn:hl7-org:v3"'), 400, "Bundle"),
     "invalid UTF-8": (lambda: spoiled("<birthDate", "@")().replace(b"@", b"\xff"), 400, "Bundle"),
     "other encoding": (spoiled("encoding='UTF-8'", "encoding='ISO-8859-1'"), 400, "Bundle"),
-    "control character": (spoiled('"male"', '"&#1;"'), 400, "Bundle"),
+    "control character": (spoiled('<birthDate value="', '<birthDate value="&#1;'), 400, "Bundle"),
     "depth 100": (
         spoiled("<birthDate", "<extension>" * 100 + "</extension>" * 100 + "<birthDate"),
         400,
