@@ -73,7 +73,9 @@ def _composition(entry: Entry, replaced: Sequence[str], directory: Directory) ->
         ]
     shape = SHAPES[entry.code]["Composition"]
     write_fields(writing(directory, entry.happened.at), shape, entry.facts, resource)
-    resource.setdefault("title", str(entry.code))  # FHIR wants one, and many clients read none without
+    resource.setdefault(
+        "title", str(entry.code)
+    )  # FHIR wants one, and many clients read none without
     return resource
 
 
