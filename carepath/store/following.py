@@ -6,10 +6,10 @@ Times are microseconds.
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, update
 
-from carepath.store import feed
-from carepath.store.tables import events, inbox, outbox, subscription_events, subscriptions
+from carepath.store.subscriptions import events_with
+from carepath.store.tables import subscription_events, subscriptions
 
 
 def newest(
@@ -18,20 +18,9 @@ def newest(
     """Of the ``late`` last numbers of each Subscription the first ``limit``; rows as ``subscriptions.places``."""
     upto = subscriptions.c.numbered - late
     at = subscription_events.c
-    wanted: Select[Any] = (
-        select(
-            at.subscription,
-            at.number,
-            at.item,
-            outbox.c.event,
-            events.c.thread,
-            events.c.code,
-            feed.BYTES.label("bytes"),
-        )
+    wanted = (
+        events_with(at.subscription, at.number)
         .join(subscriptions, subscriptions.c.id == at.subscription)
-        .join(outbox, outbox.c.id == at.item)
-        .outerjoin(events, events.c.id == outbox.c.event)
-        .outerjoin(inbox, inbox.c.id == outbox.c.event)
         .where(subscriptions.c.id.in_(ids), at.number > upto, at.number <= upto + limit)
         .order_by(at.subscription, at.number)
     )

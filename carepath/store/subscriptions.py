@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     RowMapping,
+    Select,
     Subquery,
     delete,
     func,
@@ -252,17 +254,7 @@ def _page(id_: str, since: int, upto: int | None, limit: int) -> Subquery:
     """The next events, each with how many bytes come before it."""
     at = subscription_events.c
     first = (
-        select(
-            at.number,
-            at.item,
-            outbox.c.event,
-            events.c.thread,
-            events.c.code,
-            feed.BYTES.label("bytes"),
-        )
-        .join(outbox, outbox.c.id == at.item)
-        .outerjoin(events, events.c.id == outbox.c.event)
-        .outerjoin(inbox, inbox.c.id == outbox.c.event)
+        events_with(at.number)
         .where(at.subscription == id_, at.number > since)
         .order_by(at.number)
         .limit(limit)
@@ -270,6 +262,17 @@ def _page(id_: str, since: int, upto: int | None, limit: int) -> Subquery:
     page = (first if upto is None else first.where(at.number <= upto)).subquery()
     sofar = func.sum(page.c.bytes).over(order_by=page.c.number)
     return select(page, (sofar - page.c.bytes).label("before")).subquery()
+
+
+def events_with(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Events with what is behind them: these columns, then ``item``, ``event``, ``thread``, ``code`` and ``bytes``."""
+    behind = (outbox.c.event, events.c.thread, events.c.code, feed.BYTES.label("bytes"))
+    return (
+        select(*columns, subscription_events.c.item, *behind)
+        .join(outbox, outbox.c.id == subscription_events.c.item)
+        .outerjoin(events, events.c.id == outbox.c.event)
+        .outerjoin(inbox, inbox.c.id == outbox.c.event)
+    )
 
 
 def made(number: int, item: feed.Item, row: Row[Any]) -> Event:
