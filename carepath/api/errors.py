@@ -17,12 +17,13 @@ from starlette.routing import Match, Route
 from carepath.delivery.gather import Full
 from carepath.service import STATUS
 from carepath.store.database import DatabaseError
+from fhir_mappings import formats
 from fhir_mappings.outcome import outcome
 from pathways.refusals import Issue, Reason, Refusal, refuse
 
 log = structlog.get_logger()
 
-FHIR_JSON: Final = "application/fhir+json"
+FHIR_JSON: Final = formats.FHIR_JSON
 
 _CODES: Mapping[int, str] = {
     400: "invalid",
