@@ -20,7 +20,8 @@ from fhir_mappings.codes import (
 )
 from fhir_mappings.elements import Writing, as_identifier
 from fhir_mappings.times import instant_text, moment_text
-from pathways.events import Activity, PersonFacts
+from pathways.events import Activity
+from pathways.facts import PersonFacts
 from pathways.messages import Author, Destination, Message, Patient, stable_id
 from pathways.parties import PartyRef
 

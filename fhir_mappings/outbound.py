@@ -13,15 +13,8 @@ from fhir_mappings.periods import make_comparable
 from fhir_mappings.profile import SHAPES, related_person
 from fhir_mappings.skeletons import Scene, skeleton
 from fhir_mappings.times import instant_text
-from pathways.events import (
-    RULES,
-    Facts,
-    Family,
-    PersonFacts,
-    ReceiptFacts,
-    ReportFacts,
-    StayFacts,
-)
+from pathways.events import RULES, Family
+from pathways.facts import Facts, PersonFacts, ReceiptFacts, ReportFacts, StayFacts
 from pathways.messages import Key, KeyRank, Message
 
 

@@ -35,7 +35,8 @@ from fhir_mappings.elements import (
 from fhir_mappings.parties import human_name, telecom
 from fhir_mappings.periods import Bound
 from fhir_mappings.slots import Coded, Either, Input
-from pathways.events import RULES, EventCode, Facts, Family, Need, Relative, ReportFacts, StayKind
+from pathways.events import RULES, EventCode, Family
+from pathways.facts import Facts, Need, Relative, ReportFacts, StayKind
 
 
 def _detail(code: str, *names: str) -> Input:
@@ -162,7 +163,7 @@ def _shape(code: EventCode) -> Shape:
     rule = RULES[code]
     if rule.facts is ReportFacts:
         return _REPORT
-    return _OF_EVENT[code] if code in _OF_EVENT else _OF_FAMILY[rule.family]
+    return _OF_EVENT[code] if code in _OF_EVENT else _OF_FAMILY.get(rule.family, {})
 
 
 SHAPES: Final[Mapping[EventCode, Shape]] = {code: _shape(code) for code in EventCode}

@@ -7,7 +7,7 @@ from fhir_mappings.bundle import JSON
 from fhir_mappings.profile import related_person
 from fhir_mappings.references import about
 from pathways.corrections import standing
-from pathways.events import PersonFacts, Relative
+from pathways.facts import PersonFacts, Relative
 from pathways.messages import Record, stable_id
 from pathways.pathway import Thread
 

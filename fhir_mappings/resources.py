@@ -25,7 +25,8 @@ from fhir_mappings.elements import LINKS, Writing, as_identifier, write_fields
 from fhir_mappings.options import OSLO
 from fhir_mappings.profile import SHAPES
 from fhir_mappings.references import about, instant, party, writing
-from pathways.events import EventCode, Family, ReferralFacts
+from pathways.events import EventCode, Family
+from pathways.facts import ReferralFacts
 from pathways.parties import Directory, Identifier, Party
 from pathways.pathway import Header, Thread
 from pathways.transitions import Status

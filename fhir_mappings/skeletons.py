@@ -11,7 +11,8 @@ from typing import Final
 from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import ACT_CODE, DATA_ABSENT, PATHWAY_EVENT
 from fhir_mappings.times import instant_text
-from pathways.events import Activity, EventCode, ReportFacts, StayFacts
+from pathways.events import Activity, EventCode
+from pathways.facts import ReportFacts, StayFacts
 from pathways.messages import Message
 
 

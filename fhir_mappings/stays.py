@@ -15,7 +15,8 @@ from fhir_mappings.elements import Writing, as_identifier, write_fields
 from fhir_mappings.options import OSLO
 from fhir_mappings.profile import SHAPES
 from fhir_mappings.references import about, instant, party
-from pathways.events import EventCode, StayFacts
+from pathways.events import EventCode
+from pathways.facts import StayFacts
 from pathways.moments import Moment
 from pathways.parties import Function
 from pathways.pathway import Task, Thread

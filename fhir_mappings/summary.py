@@ -18,14 +18,8 @@ from fhir_mappings.options import OSLO
 from fhir_mappings.outbound import write
 from fhir_mappings.times import instant_text
 from fhir_mappings.words import DATES, WORDS
-from pathways.events import (
-    EventCode,
-    InquiryFacts,
-    ReceiptFacts,
-    ReferralFacts,
-    ReportFacts,
-    StayFacts,
-)
+from pathways.events import EventCode
+from pathways.facts import InquiryFacts, ReceiptFacts, ReferralFacts, ReportFacts, StayFacts
 from pathways.messages import Author, Destination, Message, Patient, Record, stable_id
 from pathways.moments import Moment
 from pathways.parties import Directory, Identifier, Party, PartyRef

@@ -48,13 +48,20 @@ def decide(case: Case) -> Refusal | Parked | None:
     if message.happened.at > case.now + case.clock_skew:
         where = "Bundle.entry.resource.ofType(Provenance).occurred"
         return refuse(Reason.FUTURE, "invalid", "said to have happened in the future", where)
-    if not RULES[message.code].request or message.activity in (Activity.REVISE, Activity.CANCEL):
+    rule = RULES[message.code]
+    if not rule.request or message.activity in (Activity.REVISE, Activity.CANCEL):
         return None
     if case.thread is None or case.thread.status is Status.NONE:
-        return Parked("unknown-matter")
-    if message.code not in TRANSITIONS[message.family].get(case.thread.status, {}):
+        return None if rule.begins else Parked("unknown-matter")
+    if not _possible(message, case.thread):
         return _no(f"not possible while the matter is {case.thread.status}")
-    return _JUDGES[message.code](case, case.thread)
+    return _JUDGES.get(message.code, _by_owner)(case, case.thread)
+
+
+def _possible(message: Message, thread: Thread) -> bool:
+    """Whether the table of status changes has a row; what goes on all the time has no status of its own."""
+    rows = TRANSITIONS[message.family]
+    return thread.status is Status.ACTIVE or message.code in rows.get(thread.status, {})
 
 
 def _no(text: str, reason: Reason = Reason.CONFLICT) -> Refusal:

@@ -1,20 +1,31 @@
-"""Every kind of event there is, what it can say, and to which kind of thread it belongs.
+"""Every kind of event there is, and to which kind of thread it belongs.
 
-An event states *facts*; a thread's state holds the newest of each. So one class per family serves both:
-a field that is ``None`` says nothing. The event codes are those of
-``https://carepath.example/fhir/CodeSystem/pathway-event``.
-
-Coordination, plans, applications, consent and deadlines join here: a code, a row in ``RULES``, and, where
-they say something new, a class of facts.
+The event codes are those of ``https://carepath.example/fhir/CodeSystem/pathway-event``. A new one needs a code, a row
+in ``RULES``, and, where it says something new, a class of ``facts``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias, TypeVar
 
-from pathways.moments import Moment
-from pathways.parties import Identifier, PartyRef
+from pathways.facts import (
+    ApplicationFacts,
+    ConsentFacts,
+    CoordinatorFacts,
+    CourseFacts,
+    DeadlineFacts,
+    Facts,
+    FollowUpFacts,
+    InquiryFacts,
+    MeasureFacts,
+    MeetingFacts,
+    PersonFacts,
+    PlanFacts,
+    ReceiptFacts,
+    ReferralFacts,
+    ReportFacts,
+    StayFacts,
+)
 
 
 class Family(StrEnum):
@@ -25,6 +36,15 @@ class Family(StrEnum):
     CHOICE = "choice"  # a legevakt's choice of hospital
     INQUIRY = "inquiry"
     EMERGENCY = "emergency"
+    COURSE = "course"  # of treatment at a DPS, BUP, TSB or in rehabilitation
+    COORDINATION = "coordination"  # who coordinates, one thread per patient
+    PLAN = "plan"
+    MEETING = "meeting"
+    MEASURE = "measure"
+    FOLLOW_UP = "follow-up"
+    APPLICATION = "application"
+    CONSENT = "consent"  # consents and objections, one thread per patient
+    DEADLINE = "deadline"  # reminders and alarms of one promise
     PERSON = "person"  # what follows the patient: sheet, relatives, municipality, identity
     BROKER = "broker"  # about delivery itself: receipts, misaddressed messages
 
@@ -72,6 +92,39 @@ class EventCode(StrEnum):
     MUNICIPALITY_CHANGED = "municipality-changed"
     IDENTITY_LINKED = "identity-linked"
     IDENTITY_UNLINKED = "identity-unlinked"
+    FIRST_CONTACT_BOOKED = "first-contact-booked"
+    COURSE_STARTED = "course-started"
+    COURSE_ENDED = "course-ended"
+    COORDINATION_NEED = "coordination-need"
+    COORDINATOR_APPOINTED = "coordinator-appointed"
+    COORDINATOR_ABSENT = "coordinator-absent"
+    COORDINATOR_HANDOVER_OFFERED = "coordinator-handover-offered"
+    COORDINATOR_HANDOVER_ACCEPTED = "coordinator-handover-accepted"
+    COORDINATOR_CHANGE_REQUESTED = "coordinator-change-requested"
+    PLAN_CREATED = "plan-created"
+    PLAN_UPDATED = "plan-updated"
+    PLAN_MEETING = "plan-meeting"
+    MEASURE_PROPOSED = "measure-proposed"
+    MEASURE_PROMISED = "measure-promised"
+    MEASURE_STARTED = "measure-started"
+    MEASURE_DELAYED = "measure-delayed"
+    MEASURE_DONE = "measure-done"
+    MEASURE_DROPPED = "measure-dropped"
+    MEASURE_EVALUATED = "measure-evaluated"
+    FOLLOW_UP = "follow-up"
+    CARER_UNAVAILABLE = "carer-unavailable"
+    APPLICATION = "application"
+    INTERIM_ANSWER = "interim-answer"
+    DECISION = "decision"
+    COMPLAINT = "complaint"
+    COMPLAINT_FORWARDED = "complaint-forwarded"
+    SERVICE_ENDING = "service-ending"
+    CONSENT_GIVEN = "consent-given"
+    CONSENT_WITHDRAWN = "consent-withdrawn"
+    OBJECTION_REGISTERED = "objection-registered"
+    OBJECTION_WITHDRAWN = "objection-withdrawn"
+    REMINDER = "reminder"
+    DEADLINE_MISSED = "deadline-missed"
     ACKNOWLEDGEMENT = "acknowledgement"
     MISADDRESSED = "misaddressed"
     HANDOVER_SUMMARY = "handover-summary"  # made by the broker for a newcomer
@@ -87,151 +140,30 @@ class Activity(StrEnum):
     REPLY = "reply"
 
 
-class StayKind(StrEnum):
-    """What sort of stay an admission begins."""
-
-    HOSPITAL = "hospital"
-    EMERGENCY_WARD = "emergency-ward"
-    MUNICIPAL_ACUTE = "municipal-acute"  # KAD/ØHD
-    SHORT_STAY = "short-stay"
-    NURSING_HOME = "nursing-home"
-    REHAB = "rehab"
-    MENTAL_HEALTH = "mental-health"  # DPS, BUP, TSB
-    RESPITE = "respite"
-
-
-class Need(StrEnum):
-    """Whether the patient is thought to need municipal services afterwards."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StayFacts:
-    """What is known of a stay. Times are moments; ``medicines_days`` is a number of days."""
-
-    encounter_class: str | None = None  # v3-ActCode: IMP, EMER, …
-    stay_kind: StayKind | None = None
-    municipal_need: Need | None = None
-    report_wanted: bool | None = None  # the hospital asks for an admission report
-    begins: Moment | None = None
-    ends: Moment | None = None
-    provider: PartyRef | None = None
-    ward: str | None = None
-    expected_ready: Moment | None = None
-    can_receive: bool | None = None
-    receive_from: Moment | None = None
-    departs: Moment | None = None
-    transport: str | None = None
-    medicines_days: int | None = None
-    equipment: str | None = None
-    key: str | None = None  # where the key to the home is
-    disposition: str | None = None
-    deceased: Moment | None = None
-    identifiers: tuple[Identifier, ...] | None = None
-    episodes: tuple[Identifier, ...] | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportFacts:
-    """A document: ``text`` is its narrative as plain text, ``title`` what newcomers may see."""
-
-    title: str | None = None
-    text: str | None = None
-    identifiers: tuple[Identifier, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferralFacts:
-    """A referral or a choice of hospital: what is asked, of whom, by whom, and what came of it."""
-
-    title: str | None = None
-    priority: str | None = None  # routine | urgent | asap | stat
-    reason: str | None = None
-    reason_code: str | None = None
-    requester: PartyRef | None = None
-    performer: PartyRef | None = None  # who is asked now
-    proposed: PartyRef | None = None  # who is proposed instead (redirect)
-    scheduled: Moment | None = None
-    identifiers: tuple[Identifier, ...] | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InquiryFacts:
-    """A question and what was said about it."""
-
-    topic: str | None = None
-    text: str | None = None
-    owner: PartyRef | None = None  # whose it is to answer
-    settled_with: str | None = None
-    identifiers: tuple[Identifier, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonFacts:
-    """What follows the patient to every newcomer."""
-
-    sheet: str | None = None
-    sheet_title: str | None = None
-    relatives: tuple["Relative", ...] | None = None
-    home_municipality: str | None = None  # kommunenummer
-    stay_municipality: str | None = None
-    services: tuple[str, ...] | None = None  # active municipal functions
-    overview: str | None = None  # the service overview as plain text
-    linked: tuple[Identifier, ...] | None = None
-    unlinked: tuple[Identifier, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiptFacts:
-    """An answer to a message: ``response`` is ok, transient-error or fatal-error."""
-
-    about: str | None = None  # MessageHeader.id, or Bundle.id where the dialect quotes that
-    response: str | None = None
-    read_by_person: bool | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Relative:
-    """A relative as registered."""
-
-    name: str
-    relationship: str | None = None
-    phone: str | None = None
-
-
-Facts: TypeAlias = (
-    StayFacts | ReportFacts | ReferralFacts | InquiryFacts | PersonFacts | ReceiptFacts
-)
-F = TypeVar("F", bound=Facts)
-
-
-def newest(known: F, said: F) -> F:
-    """``known`` with everything that ``said`` says put over it."""
-    told = {f.name: v for f in fields(said) if (v := getattr(said, f.name)) is not None}
-    return replace(known, **told) if told else known
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row of the event table. ``request``: the rules may refuse it; ``report``: it is a document."""
+    """A row of the event table. ``request``: the rules may refuse it; ``report``: it is a document.
+
+    ``begins``: a request that needs no matter to be known. ``ours``: only the broker sends it.
+    """
 
     family: Family
     facts: type[Facts]
     focus: tuple[str, ...]  # FHIR types the header's focus may have, the first the one we write
     request: bool = False
     report: bool = False
+    begins: bool = False
+    ours: bool = False
 
 
 _ENCOUNTER = ("Encounter",)
 _STAY_TASK = ("Encounter", "Task")
 _REPORT = ("Composition", "DocumentReference", "Encounter")
 _REFERRAL = ("ServiceRequest", "Task")
+_TASK = ("Task",)
+_TEAM = ("CareTeam",)
+_COURSE = ("EpisodeOfCare", "Appointment")
+_COMMUNICATION = ("Communication",)
 
 RULES: Mapping[EventCode, Rule] = {
     EventCode.ADMISSION: Rule(Family.STAY, StayFacts, _ENCOUNTER),
@@ -266,19 +198,83 @@ RULES: Mapping[EventCode, Rule] = {
     EventCode.REFERRAL_SCHEDULED: Rule(Family.REFERRAL, ReferralFacts, _REFERRAL),
     EventCode.REFERRAL_COMPLETED: Rule(Family.REFERRAL, ReferralFacts, _REFERRAL),
     EventCode.REFERRAL_WITHDRAWN: Rule(Family.REFERRAL, ReferralFacts, _REFERRAL),
-    EventCode.INQUIRY: Rule(Family.INQUIRY, InquiryFacts, ("Communication",)),
-    EventCode.INQUIRY_FORWARDED: Rule(
-        Family.INQUIRY, InquiryFacts, ("Communication",), request=True
-    ),
-    EventCode.REPLY: Rule(Family.INQUIRY, InquiryFacts, ("Communication",)),
-    EventCode.SETTLED_BY_PHONE: Rule(Family.INQUIRY, InquiryFacts, ("Communication",)),
+    EventCode.INQUIRY: Rule(Family.INQUIRY, InquiryFacts, _COMMUNICATION),
+    EventCode.INQUIRY_FORWARDED: Rule(Family.INQUIRY, InquiryFacts, _COMMUNICATION, request=True),
+    EventCode.REPLY: Rule(Family.INQUIRY, InquiryFacts, _COMMUNICATION),
+    EventCode.SETTLED_BY_PHONE: Rule(Family.INQUIRY, InquiryFacts, _COMMUNICATION),
     EventCode.SERVICE_OVERVIEW: Rule(Family.PERSON, PersonFacts, ("Composition",)),
     EventCode.RELATIVE_REGISTERED: Rule(Family.PERSON, PersonFacts, ("RelatedPerson",)),
     EventCode.PERSON_SHEET: Rule(Family.PERSON, PersonFacts, ("Composition",)),
     EventCode.MUNICIPALITY_CHANGED: Rule(Family.PERSON, PersonFacts, ("Patient",)),
     EventCode.IDENTITY_LINKED: Rule(Family.PERSON, PersonFacts, ("Patient",)),
     EventCode.IDENTITY_UNLINKED: Rule(Family.PERSON, PersonFacts, ("Patient",)),
+    EventCode.FIRST_CONTACT_BOOKED: Rule(Family.COURSE, CourseFacts, ("Appointment",)),
+    EventCode.COURSE_STARTED: Rule(Family.COURSE, CourseFacts, _COURSE),
+    EventCode.COURSE_ENDED: Rule(Family.COURSE, CourseFacts, _COURSE),
+    EventCode.COORDINATION_NEED: Rule(Family.COORDINATION, CoordinatorFacts, _TASK),
+    EventCode.COORDINATOR_APPOINTED: Rule(
+        Family.COORDINATION, CoordinatorFacts, _TEAM, request=True, begins=True
+    ),
+    EventCode.COORDINATOR_ABSENT: Rule(Family.COORDINATION, CoordinatorFacts, _TEAM, request=True),
+    EventCode.COORDINATOR_HANDOVER_OFFERED: Rule(
+        Family.COORDINATION, CoordinatorFacts, _TEAM, request=True
+    ),
+    EventCode.COORDINATOR_HANDOVER_ACCEPTED: Rule(
+        Family.COORDINATION, CoordinatorFacts, _TEAM, request=True
+    ),
+    EventCode.COORDINATOR_CHANGE_REQUESTED: Rule(
+        Family.COORDINATION, CoordinatorFacts, _TEAM, request=True
+    ),
+    EventCode.PLAN_CREATED: Rule(Family.PLAN, PlanFacts, ("CarePlan",)),
+    EventCode.PLAN_UPDATED: Rule(Family.PLAN, PlanFacts, ("CarePlan",)),
+    EventCode.PLAN_MEETING: Rule(Family.MEETING, MeetingFacts, ("Appointment",)),
+    EventCode.MEASURE_PROPOSED: Rule(Family.MEASURE, MeasureFacts, _TASK),
+    EventCode.MEASURE_PROMISED: Rule(
+        Family.MEASURE, MeasureFacts, _TASK, request=True, begins=True
+    ),
+    EventCode.MEASURE_STARTED: Rule(Family.MEASURE, MeasureFacts, _TASK),
+    EventCode.MEASURE_DELAYED: Rule(Family.MEASURE, MeasureFacts, _TASK, request=True),
+    EventCode.MEASURE_DONE: Rule(Family.MEASURE, MeasureFacts, _TASK),
+    EventCode.MEASURE_DROPPED: Rule(Family.MEASURE, MeasureFacts, _TASK, request=True),
+    EventCode.MEASURE_EVALUATED: Rule(Family.MEASURE, MeasureFacts, _TASK),
+    EventCode.FOLLOW_UP: Rule(Family.FOLLOW_UP, FollowUpFacts, _TASK),
+    EventCode.CARER_UNAVAILABLE: Rule(Family.INQUIRY, InquiryFacts, ("Task", "Communication")),
+    EventCode.APPLICATION: Rule(Family.APPLICATION, ApplicationFacts, _TASK),
+    EventCode.INTERIM_ANSWER: Rule(Family.APPLICATION, ApplicationFacts, _TASK),
+    EventCode.DECISION: Rule(Family.APPLICATION, ApplicationFacts, _TASK),
+    EventCode.COMPLAINT: Rule(Family.APPLICATION, ApplicationFacts, _TASK),
+    EventCode.COMPLAINT_FORWARDED: Rule(Family.APPLICATION, ApplicationFacts, _TASK),
+    EventCode.SERVICE_ENDING: Rule(Family.APPLICATION, ApplicationFacts, _TASK),
+    EventCode.CONSENT_GIVEN: Rule(Family.CONSENT, ConsentFacts, ("Consent",)),
+    EventCode.CONSENT_WITHDRAWN: Rule(Family.CONSENT, ConsentFacts, ("Consent",)),
+    EventCode.OBJECTION_REGISTERED: Rule(Family.CONSENT, ConsentFacts, ("Consent",)),
+    EventCode.OBJECTION_WITHDRAWN: Rule(Family.CONSENT, ConsentFacts, ("Consent",)),
+    EventCode.REMINDER: Rule(Family.DEADLINE, DeadlineFacts, _TASK, ours=True),
+    EventCode.DEADLINE_MISSED: Rule(Family.DEADLINE, DeadlineFacts, _TASK, ours=True),
     EventCode.ACKNOWLEDGEMENT: Rule(Family.BROKER, ReceiptFacts, ("OperationOutcome",)),
-    EventCode.MISADDRESSED: Rule(Family.BROKER, ReceiptFacts, ("Task",)),
-    EventCode.HANDOVER_SUMMARY: Rule(Family.BROKER, ReportFacts, ("Composition",)),
+    EventCode.MISADDRESSED: Rule(Family.BROKER, ReceiptFacts, ("Task",), ours=True),
+    EventCode.HANDOVER_SUMMARY: Rule(Family.BROKER, ReportFacts, ("Composition",), ours=True),
 }
+
+STATES: Mapping[Family, type[Facts]] = {
+    Family.STAY: StayFacts,
+    Family.EMERGENCY: StayFacts,
+    Family.REFERRAL: ReferralFacts,
+    Family.CHOICE: ReferralFacts,
+    Family.INQUIRY: InquiryFacts,
+    Family.PERSON: PersonFacts,
+    Family.BROKER: ReceiptFacts,
+    Family.COURSE: CourseFacts,
+    Family.COORDINATION: CoordinatorFacts,
+    Family.PLAN: PlanFacts,
+    Family.MEETING: MeetingFacts,
+    Family.MEASURE: MeasureFacts,
+    Family.FOLLOW_UP: FollowUpFacts,
+    Family.APPLICATION: ApplicationFacts,
+    Family.CONSENT: ConsentFacts,
+    Family.DEADLINE: DeadlineFacts,
+}
+"""What is known of a thread of this family."""
+
+WHOLE = frozenset((Family.PERSON, Family.COORDINATION, Family.CONSENT))
+"""Families of which a patient has one thread: they follow the person, not a case."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum
 
-from pathways.events import RULES, Activity, EventCode, Facts, Family
+from pathways.events import RULES, Activity, EventCode, Family
+from pathways.facts import Facts
 from pathways.moments import Moment, SortKey
 from pathways.parties import Function, Identifier, PartyRef
 
@@ -94,13 +95,14 @@ class Message:
     patient: Patient | None  # None only in acknowledgements
     keys: tuple[Key, ...] = ()
     facts: Facts
+    matter: Family | None = None  # of the thread it belongs to, where the code alone does not say
     test: bool = False
     source: bytes = b""
 
     @property
     def family(self) -> Family:
         """The kind of thread this message belongs to."""
-        return RULES[self.code].family
+        return self.matter or RULES[self.code].family
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,7 @@ class Record:
     received: datetime
     keys: tuple[Key, ...]
     facts: Facts
+    matter: Family | None = None  # of the thread it belongs to, where the code alone does not say
     told: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)  # of the patient
     sender_function: Function | None = None
     asked: str | None = None  # directory key of whom it asks to act
@@ -130,7 +133,7 @@ class Record:
     @property
     def family(self) -> Family:
         """The kind of thread this record belongs to."""
-        return RULES[self.code].family
+        return self.matter or RULES[self.code].family
 
     @property
     def order(self) -> SortKey:

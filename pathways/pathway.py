@@ -9,17 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pathways.corrections import CORRECTIONS, standing
-from pathways.events import (
-    EventCode,
-    Facts,
-    Family,
-    PersonFacts,
-    ReportFacts,
-    StayFacts,
-    newest,
-)
+from pathways.events import STATES, WHOLE, EventCode, Family
+from pathways.facts import Facts, PersonFacts, StayFacts, newest
 from pathways.messages import Author, Key, Record
 from pathways.moments import Moment, SortKey
+from pathways.pledges import promises_after
+from pathways.promises import Promises
 from pathways.transitions import CLOSED, TASK, Status, after, task_after
 
 
@@ -57,6 +52,7 @@ class Thread:
     unsettled: bool = False
     told: frozenset[str] = frozenset()
     task: Task | None = None  # of a stay
+    promises: Promises = ()
 
     @property
     def is_open(self) -> bool:
@@ -92,7 +88,7 @@ def evolve(thread: Thread, record: Record) -> Thread:
     """The thread after one more record, the newest so far."""
     began = thread.begun is None
     owner, asked = _responsible(thread, record)
-    return replace(
+    state = replace(
         thread,
         status=after(thread.family, thread.status, record.code),
         facts=_facts(thread, record),
@@ -105,6 +101,7 @@ def evolve(thread: Thread, record: Record) -> Thread:
         told=thread.told | _told(record),
         task=_task(thread.task, record),
     )
+    return replace(state, promises=promises_after(thread.promises, state, record))
 
 
 def _asks(record: Record) -> bool:
@@ -143,8 +140,8 @@ def _told(record: Record) -> frozenset[str]:
 
 
 def _facts(thread: Thread, record: Record) -> Facts | None:
-    """Documents are entries of their own: they change nothing in what is known of the matter."""
-    if isinstance(record.facts, ReportFacts):
+    """Documents, and what is said about promises, change nothing in what is known of the matter."""
+    if not isinstance(record.facts, STATES[thread.family]):
         return thread.facts
     if isinstance(record.facts, PersonFacts):
         return _person(thread.facts, record.facts)
@@ -187,6 +184,13 @@ _HANDS_OVER: Mapping[EventCode, Callable[[Thread, Record], Responsible]] = {
     EventCode.REFERRAL_REJECTED: lambda t, _: (t.sender or None, None),
     EventCode.INQUIRY: lambda t, r: (r.asked or t.owner, None),
     EventCode.INQUIRY_FORWARDED: lambda t, r: (r.asked or t.owner, None),
+    EventCode.CARER_UNAVAILABLE: lambda t, r: (r.asked or t.owner, None),
+    EventCode.MEASURE_PROPOSED: lambda t, r: (t.owner or r.asked, r.asked),
+    EventCode.MEASURE_PROMISED: lambda _, r: (r.asked or r.sender, None),
+    EventCode.FOLLOW_UP: lambda t, r: (r.asked or t.owner or r.sender, None),
+    EventCode.APPLICATION: lambda t, r: (r.asked or t.owner, None),
+    EventCode.FIRST_CONTACT_BOOKED: lambda _, r: (r.sender, None),
+    EventCode.PLAN_CREATED: lambda _, r: (r.sender, None),
 }
 
 
@@ -254,7 +258,7 @@ def header_with(header: Header, thread: Thread, before: Iterable[str] = ()) -> H
     if thread.status is Status.DECEASED and thread.updated:
         told = thread.facts.deceased if isinstance(thread.facts, StayFacts) else None
         deceased[thread.id] = told or thread.updated
-    if thread.is_open and thread.owner and thread.family is not Family.PERSON:
+    if thread.is_open and thread.owner and thread.family not in WHOLE:
         open_[thread.id] = thread.owner
     person = thread.facts if isinstance(thread.facts, PersonFacts) else header.person
     if thread.family is Family.PERSON and thread.facts is None:

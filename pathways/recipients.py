@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pathways.access import Basis
-from pathways.events import EventCode, Need, StayFacts, StayKind
+from pathways.events import EventCode
+from pathways.facts import Need, StayFacts, StayKind
 from pathways.messages import Message, Record
 from pathways.parties import Directory, Function, Kind, Party
 from pathways.pathway import Header, Thread

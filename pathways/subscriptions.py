@@ -131,4 +131,13 @@ _NARROW: Mapping[Family, Topic] = {
     Family.CHOICE: Topic.REFERRAL,
     Family.INQUIRY: Topic.COORDINATION,
     Family.PERSON: Topic.COORDINATION,
+    Family.COURSE: Topic.COORDINATION,
+    Family.COORDINATION: Topic.COORDINATION,
+    Family.PLAN: Topic.COORDINATION,
+    Family.MEETING: Topic.COORDINATION,
+    Family.MEASURE: Topic.COORDINATION,
+    Family.FOLLOW_UP: Topic.COORDINATION,
+    Family.APPLICATION: Topic.COORDINATION,
+    Family.CONSENT: Topic.COORDINATION,
+    Family.DEADLINE: Topic.DEADLINE,
 }

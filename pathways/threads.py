@@ -9,11 +9,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from pathways.events import Family
+from pathways.events import WHOLE, Family
 from pathways.messages import Key, KeyRank, Message, Record, stable_id
 from pathways.pathway import Thread
-
-_PERSON = Key(KeyRank.EPISODE, "person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,8 @@ def message_key(message_id: str, sender: str, root: str | None) -> Key:
 
 def keys_of(message: Message | Record, sender: str, root: str | None) -> tuple[Key, ...]:
     """All keys of a message: what it is about, itself, and the message it names."""
-    if message.family is Family.PERSON:
-        return (_PERSON,)
+    if message.family in WHOLE:
+        return (Key(KeyRank.EPISODE, message.family.value),)
     id_ = message.message_id if isinstance(message, Record) else message.id
     named = [id_, *([message.target] if message.target else [])]
     return (*message.keys, *(message_key(name, sender, root) for name in named))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from pathways.corrections import CORRECTIONS, Mark, Standing, standing
-from pathways.events import RULES, Activity, EventCode, Facts, Family, StayFacts
+from pathways.events import RULES, Activity, EventCode, Family
+from pathways.facts import Facts, StayFacts
 from pathways.messages import Author, Record
 from pathways.moments import Moment, SortKey
 from pathways.parties import Function, PartyRef

@@ -31,6 +31,15 @@ class Status(StrEnum):
     ANSWERED = "answered"
     SETTLED = "settled"
     ACTIVE = "active"
+    PROPOSED = "proposed"
+    PROMISED = "promised"
+    DELAYED = "delayed"
+    EVALUATED = "evaluated"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    CONTESTED = "contested"
+    ENDING = "ending"
+    ENDED = "ended"
     ENTERED_IN_ERROR = "entered-in-error"  # every event of it was cancelled
 
 
@@ -43,6 +52,9 @@ CLOSED = frozenset(
         Status.CANCELLED,
         Status.ANSWERED,
         Status.SETTLED,
+        Status.EVALUATED,
+        Status.REFUSED,
+        Status.ENDED,
         Status.ENTERED_IN_ERROR,
     }
 )
@@ -86,9 +98,34 @@ _CHOSEN: Row = {
 _ASKED: Row = {
     C.INQUIRY: S.OPEN,
     C.INQUIRY_FORWARDED: S.OPEN,
+    C.CARER_UNAVAILABLE: S.OPEN,
     C.REPLY: S.ANSWERED,
     C.SETTLED_BY_PHONE: S.SETTLED,
 }
+_MEASURED: Row = {
+    C.MEASURE_PROMISED: S.PROMISED,
+    C.MEASURE_STARTED: S.IN_PROGRESS,
+    C.MEASURE_DELAYED: S.DELAYED,
+    C.MEASURE_DONE: S.COMPLETED,
+    C.MEASURE_DROPPED: S.CANCELLED,
+    C.MEASURE_EVALUATED: S.EVALUATED,
+}
+_DECIDED: Row = {
+    C.INTERIM_ANSWER: S.RECEIVED,
+    C.DECISION: S.GRANTED,  # refused where it says so: ``after`` looks at the outcome
+    C.COMPLAINT: S.CONTESTED,
+    C.SERVICE_ENDING: S.ENDING,
+}
+_COURSE: Row = {
+    C.FIRST_CONTACT_BOOKED: S.REQUESTED,
+    C.COURSE_STARTED: S.IN_PROGRESS,
+    C.COURSE_ENDED: S.FINISHED,
+}
+
+
+def _always(family: Family, status: Status) -> Mapping[Status, Row]:
+    return {S.NONE: {code: status for code, rule in RULES.items() if rule.family is family}}
+
 
 TRANSITIONS: Mapping[Family, Mapping[Status, Row]] = {
     Family.STAY: {
@@ -114,8 +151,36 @@ TRANSITIONS: Mapping[Family, Mapping[Status, Row]] = {
         S.ACCEPTED: {C.HOSPITAL_CHOICE: S.REQUESTED},
     },
     Family.INQUIRY: dict.fromkeys((S.NONE, S.OPEN, S.ANSWERED, S.SETTLED), _ASKED),
-    Family.PERSON: {
-        S.NONE: {code: S.ACTIVE for code, rule in RULES.items() if rule.family is Family.PERSON}
+    Family.PERSON: _always(Family.PERSON, S.ACTIVE),
+    Family.COORDINATION: _always(Family.COORDINATION, S.ACTIVE),
+    Family.CONSENT: _always(Family.CONSENT, S.ACTIVE),
+    Family.PLAN: _always(Family.PLAN, S.ACTIVE),
+    Family.MEETING: _always(Family.MEETING, S.OPEN),
+    Family.FOLLOW_UP: _always(Family.FOLLOW_UP, S.ACTIVE),
+    Family.DEADLINE: _always(Family.DEADLINE, S.OPEN),
+    Family.COURSE: {
+        S.NONE: _COURSE,
+        S.REQUESTED: _COURSE,
+        S.IN_PROGRESS: {C.COURSE_ENDED: S.FINISHED},
+        S.FINISHED: {C.FIRST_CONTACT_BOOKED: S.REQUESTED, C.COURSE_STARTED: S.IN_PROGRESS},
+    },
+    Family.MEASURE: {
+        S.NONE: _MEASURED | {C.MEASURE_PROPOSED: S.PROPOSED},
+        S.PROPOSED: _MEASURED,
+        S.PROMISED: _MEASURED,
+        S.IN_PROGRESS: _MEASURED,
+        S.DELAYED: _MEASURED,
+        S.COMPLETED: {C.MEASURE_PROMISED: S.PROMISED, C.MEASURE_EVALUATED: S.EVALUATED},
+        S.CANCELLED: {C.MEASURE_PROMISED: S.PROMISED},
+    },
+    Family.APPLICATION: {
+        S.NONE: _DECIDED | {C.APPLICATION: S.REQUESTED},
+        S.REQUESTED: _DECIDED,
+        S.RECEIVED: _DECIDED,
+        S.GRANTED: _DECIDED,
+        S.REFUSED: _DECIDED,
+        S.CONTESTED: _DECIDED,
+        S.ENDING: _DECIDED,
     },
     Family.BROKER: {},
 }

@@ -8,7 +8,8 @@ from fhir_mappings.codes import ORGANISATION_NUMBER
 from fhir_mappings.outbound import write
 from fhir_mappings.outcome import outcome
 from fhir_mappings.receipt import receipt
-from pathways.events import EventCode, Need, StayFacts, StayKind
+from pathways.events import EventCode
+from pathways.facts import Need, StayFacts, StayKind
 from pathways.messages import Author, Destination, Message, Patient, stable_id
 from pathways.moments import Moment
 from pathways.parties import Identifier, PartyRef

@@ -14,7 +14,8 @@ from carepath.store.arrivals import Arrival, PatientState, Seen
 from carepath.store.unit import Unit
 from pathways.corrections import CORRECTIONS, Mark, standing
 from pathways.decide import Case, Parked, decide
-from pathways.events import EventCode, Family, PersonFacts, ReceiptFacts
+from pathways.events import EventCode, Family
+from pathways.facts import PersonFacts, ReceiptFacts
 from pathways.messages import Message, Patient, Record, stable_id
 from pathways.parties import Directory, Party, PartyRef
 from pathways.pathway import Header, Thread, evolve, fits_last, fold, header_told, header_with

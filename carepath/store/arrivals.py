@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from pathways.events import PersonFacts
+from pathways.facts import PersonFacts
 from pathways.messages import Key, Message, Record, stable_id
 from pathways.parties import Identifier
 from pathways.pathway import Header, Thread

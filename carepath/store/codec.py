@@ -13,19 +13,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import RowMapping
 
 from carepath.store.times import instant, micros
-from pathways.events import (
-    RULES,
-    Activity,
-    EventCode,
-    Facts,
-    Family,
-    InquiryFacts,
-    PersonFacts,
-    ReceiptFacts,
-    ReferralFacts,
-    ReportFacts,
-    StayFacts,
-)
+from pathways.events import RULES, STATES, Activity, EventCode, Family
+from pathways.facts import Facts
 from pathways.messages import Author, Key, Record
 from pathways.moments import Moment
 from pathways.parties import Function, Party
@@ -35,17 +24,7 @@ EVENT_VERSION = 1
 _UPCASTS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 _FACTS: Mapping[type[Facts], TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind)
-    for kind in (StayFacts, ReportFacts, ReferralFacts, InquiryFacts, PersonFacts, ReceiptFacts)
-}
-_STATE: Mapping[Family, type[Facts]] = {
-    Family.STAY: StayFacts,
-    Family.EMERGENCY: StayFacts,
-    Family.REFERRAL: ReferralFacts,
-    Family.CHOICE: ReferralFacts,
-    Family.INQUIRY: InquiryFacts,
-    Family.PERSON: PersonFacts,
-    Family.BROKER: ReceiptFacts,
+    kind: TypeAdapter(kind) for kind in {rule.facts for rule in RULES.values()}
 }
 
 
@@ -59,6 +38,7 @@ class _Body:
     sender_root: str | None = None
     sender_function: Function | None = None
     asked: str | None = None
+    matter: Family | None = None
     receivers: tuple[str, ...] = ()
     told: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
 
@@ -83,6 +63,7 @@ def record_row(record: Record, thread: str) -> dict[str, Any]:
         author=record.author,
         keys=record.keys,
         asked=record.asked,
+        matter=record.matter,
         receivers=record.receivers,
         told=dict(record.told),
     )
@@ -130,6 +111,7 @@ def record(row: RowMapping) -> Record:
         facts=_FACTS[RULES[code].facts].validate_python(parts["facts"]),
         told=body.told,
         asked=body.asked,
+        matter=body.matter,
         receivers=body.receivers,
     )
 
@@ -151,7 +133,7 @@ def thread(body: bytes) -> Thread:
     state: Thread = _THREAD.validate_python(parts["rest"])
     if parts["facts"] is None:
         return state
-    return replace(state, facts=_FACTS[_STATE[state.family]].validate_python(parts["facts"]))
+    return replace(state, facts=_FACTS[STATES[state.family]].validate_python(parts["facts"]))
 
 
 def header_body(header: Header) -> bytes:

@@ -10,7 +10,8 @@ from fhir_mappings.dialects.common import Draft
 from fhir_mappings.elements import REFERENCES, Place, read_fields
 from fhir_mappings.options import Options
 from fhir_mappings.profile import SHAPES, build, relative
-from pathways.events import RULES, Activity, EventCode, Family, StayFacts
+from pathways.events import RULES, Activity, EventCode, Family
+from pathways.facts import StayFacts
 from pathways.messages import Key, KeyRank, Message
 from pathways.parties import Identifier
 from pathways.refusals import Reason, Refusal, refuse

@@ -25,7 +25,8 @@ from fhir_mappings.elements import Extension, Reading
 from fhir_mappings.identifiers import check_organisation, check_patient
 from fhir_mappings.options import Options
 from fhir_mappings.parties import author, official, party
-from pathways.events import Activity, EventCode, Facts
+from pathways.events import Activity, EventCode
+from pathways.facts import Facts
 from pathways.messages import Author, Destination, Key, Message, Patient
 from pathways.parties import PartyRef
 from pathways.refusals import Reason, Refusal

@@ -14,7 +14,8 @@ from fhir_mappings.dialects import common
 from fhir_mappings.elements import read_fields
 from fhir_mappings.options import Options
 from fhir_mappings.profile import SHAPES
-from pathways.events import Activity, EventCode, StayFacts
+from pathways.events import Activity, EventCode
+from pathways.facts import StayFacts
 from pathways.messages import Message
 from pathways.refusals import Reason, Refusal, refuse
 

@@ -18,7 +18,8 @@ from fhir_mappings.elements import MOMENT, PAYLOAD, At, Extension, Place, codes,
 from fhir_mappings.options import Options
 from fhir_mappings.parties import author
 from fhir_mappings.profile import SHAPES
-from pathways.events import Activity, EventCode, InquiryFacts, ReceiptFacts, StayFacts, StayKind
+from pathways.events import Activity, EventCode
+from pathways.facts import InquiryFacts, ReceiptFacts, StayFacts, StayKind
 from pathways.messages import Author, KeyRank, Message
 from pathways.refusals import Reason, Refusal, refuse
 

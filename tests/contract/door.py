@@ -15,7 +15,8 @@ from carepath.service import Answer, Service, ServiceOptions, Submission, direct
 from carepath.store import feed, numbering, tables
 from carepath.store.feed import Item
 from carepath.store.times import micros
-from pathways.events import Activity, EventCode, Facts, StayFacts
+from pathways.events import Activity, EventCode
+from pathways.facts import Facts, StayFacts
 from pathways.messages import Destination, Key, KeyRank, Message, Patient
 from pathways.moments import Moment
 from pathways.parties import Function, Identifier, Kind, Party, PartyRef

@@ -11,12 +11,9 @@ from hypothesis import strategies as st
 from carepath.service import Service, Submission
 from fhir_mappings.codes import FNR, ORGANISATION_NUMBER
 from fhir_mappings.outbound import write
-from pathways.events import (
-    RULES,
-    Activity,
-    EventCode,
+from pathways.events import RULES, Activity, EventCode, Family
+from pathways.facts import (
     Facts,
-    Family,
     InquiryFacts,
     Need,
     PersonFacts,

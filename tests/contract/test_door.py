@@ -12,9 +12,8 @@ from carepath.service import Verdict
 from carepath.store import queries, tables
 from carepath.store.resources import Viewer
 from carepath.store.times import micros
-from pathways.events import (
-    Activity,
-    EventCode,
+from pathways.events import Activity, EventCode
+from pathways.facts import (
     InquiryFacts,
     Need,
     PersonFacts,

@@ -20,7 +20,8 @@ from carepath.store import overview, queries, tables
 from carepath.store.database import Database
 from carepath.store.resources import Viewer
 from carepath.store.times import micros
-from pathways.events import Activity, EventCode, ReportFacts, StayFacts
+from pathways.events import Activity, EventCode
+from pathways.facts import ReportFacts, StayFacts
 from pathways.messages import Destination, Key, KeyRank, Message
 from pathways.moments import Moment
 from pathways.timeline import Mark

@@ -19,7 +19,8 @@ from carepath.store import database, parked, positions, tables
 from carepath.store.database import Database, DatabaseError, out_of_reach
 from carepath.store.positions import Origin, Position
 from carepath.store.streams import activated, enter, listed
-from pathways.events import EventCode, ReferralFacts, StayFacts
+from pathways.events import EventCode
+from pathways.facts import ReferralFacts, StayFacts
 from pathways.messages import Destination, Key, KeyRank, Message
 from pathways.moments import Moment
 from tests.contract import matters

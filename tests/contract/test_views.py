@@ -14,17 +14,8 @@ from carepath.service import Service, Submission
 from carepath.service.rebuild import rebuild
 from carepath.store import codec, tables
 from carepath.store.database import Database
-from pathways.events import (
-    RULES,
-    Activity,
-    EventCode,
-    Facts,
-    Family,
-    InquiryFacts,
-    PersonFacts,
-    Relative,
-    StayFacts,
-)
+from pathways.events import RULES, Activity, EventCode, Family
+from pathways.facts import Facts, InquiryFacts, PersonFacts, Relative, StayFacts
 from pathways.messages import Message
 from pathways.moments import Moment
 from pathways.parties import Identifier

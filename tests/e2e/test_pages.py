@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from carepath.cli.demo import people
 from carepath.cli.demo.story import Step, latest_saturday, story
 from fhir_mappings import outbound
-from pathways.events import ReportFacts
+from pathways.facts import ReportFacts
 from tests.e2e import programs
 from tests.e2e.programs import Running
 from tests.servers import free_port, requirement

@@ -25,7 +25,7 @@ from carepath_client import (
     ServiceOverview,
     Stay,
 )
-from pathways import events, messages, parties
+from pathways import facts, messages, parties
 from pathways.moments import Moment, on_day
 from tests.unit import strategies
 from tests.unit.strategies import OSLO
@@ -212,7 +212,7 @@ def party(one: Party) -> parties.PartyRef:
     return parties.PartyRef(known, one.name, one.endpoint)
 
 
-Kin = events.Relative
+Kin = facts.Relative
 
 
 def author(one: Author | None) -> messages.Author:

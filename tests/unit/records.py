@@ -4,16 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import strategies as st
 
-from pathways.events import (
-    RULES,
-    Activity,
-    EventCode,
-    Facts,
-    Family,
-    InquiryFacts,
-    ReferralFacts,
-    StayFacts,
-)
+from pathways.events import RULES, Activity, EventCode, Family
+from pathways.facts import Facts, InquiryFacts, ReferralFacts, StayFacts
 from pathways.messages import Author, Key, KeyRank, Record
 from pathways.moments import Moment, on_day
 

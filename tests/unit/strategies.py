@@ -16,12 +16,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from fhir_mappings import codes
 from fhir_mappings import keys as of
 from fhir_mappings.periods import in_order
-from pathways.events import (
-    RULES,
-    Activity,
-    EventCode,
+from pathways.events import RULES, Activity, EventCode, Family
+from pathways.facts import (
     Facts,
-    Family,
     InquiryFacts,
     Need,
     PersonFacts,

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from carepath_client import Identifier, Inquiry, Message, Move, Party, Patient, Stay, bundle
 from fhir_mappings import inbound
 from fhir_mappings.options import Options
-from pathways.events import EventCode, Facts
+from pathways.events import EventCode
+from pathways.facts import Facts
 from pathways.messages import Destination
 from pathways.messages import Message as Understood
 from tests.unit import client_messages as expected

@@ -3,7 +3,8 @@
 import pytest
 
 from fhir_mappings import codes
-from pathways.events import Activity, EventCode, StayFacts
+from pathways.events import Activity, EventCode
+from pathways.facts import StayFacts
 from pathways.messages import KeyRank
 from tests.unit.foreign import (
     END,

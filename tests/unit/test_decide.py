@@ -7,7 +7,8 @@ import pytest
 
 from pathways.access import Basis, Grant
 from pathways.decide import Case, Parked, decide
-from pathways.events import Activity, EventCode, Family, ReferralFacts
+from pathways.events import Activity, EventCode, Family
+from pathways.facts import ReferralFacts
 from pathways.messages import Key, KeyRank, Message, Patient
 from pathways.moments import Moment
 from pathways.parties import Directory, Party, PartyRef

@@ -7,14 +7,8 @@ from pathlib import Path
 import pytest
 
 from fhir_mappings.inbound import Options, read
-from pathways.events import (
-    Activity,
-    EventCode,
-    InquiryFacts,
-    ReceiptFacts,
-    StayFacts,
-    StayKind,
-)
+from pathways.events import Activity, EventCode
+from pathways.facts import InquiryFacts, ReceiptFacts, StayFacts, StayKind
 from pathways.messages import KeyRank, Message
 from pathways.moments import Moment
 from pathways.parties import Identifier

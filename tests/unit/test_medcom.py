@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from fhir_mappings import codes
-from pathways.events import Activity, EventCode, InquiryFacts, ReceiptFacts, StayFacts, StayKind
+from pathways.events import Activity, EventCode
+from pathways.facts import InquiryFacts, ReceiptFacts, StayFacts, StayKind
 from pathways.messages import KeyRank
 from pathways.refusals import Reason
 from tests.unit.foreign import (

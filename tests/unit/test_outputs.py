@@ -16,14 +16,8 @@ from fhir_mappings.receipt import receipt
 from fhir_mappings.search_parameters import PARAMETERS
 from fhir_mappings.structure import check
 from pathways.corrections import Mark
-from pathways.events import (
-    RULES,
-    Activity,
-    EventCode,
-    Family,
-    ReferralFacts,
-    StayFacts,
-)
+from pathways.events import RULES, Activity, EventCode, Family
+from pathways.facts import ReferralFacts, StayFacts
 from pathways.messages import Author, Message
 from pathways.moments import Moment
 from pathways.parties import Function, Identifier, Party, PartyRef

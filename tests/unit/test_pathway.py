@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathways.corrections import Mark, standing
-from pathways.events import Activity, EventCode, Family, StayFacts
+from pathways.events import Activity, EventCode, Family
+from pathways.facts import StayFacts
 from pathways.messages import Key, KeyRank, Record
 from pathways.pathway import Thread, evolve, fits_last, fold
 from pathways.timeline import entries

@@ -7,7 +7,8 @@ import pytest
 
 from fhir_mappings import codes
 from fhir_mappings.keys import scope
-from pathways.events import Activity, EventCode, StayFacts
+from pathways.events import Activity, EventCode
+from pathways.facts import StayFacts
 from pathways.messages import Key, KeyRank
 from pathways.moments import Moment
 from pathways.parties import Identifier, PartyRef

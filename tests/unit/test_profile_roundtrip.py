@@ -13,7 +13,8 @@ from hypothesis.strategies import SearchStrategy
 from fhir_mappings import codes
 from fhir_mappings.inbound import Options, read
 from fhir_mappings.outbound import write
-from pathways.events import EventCode, StayFacts
+from pathways.events import EventCode
+from pathways.facts import StayFacts
 from pathways.messages import Message
 from pathways.moments import Moment, on_day
 from pathways.refusals import Refusal

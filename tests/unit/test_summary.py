@@ -10,14 +10,8 @@ from fhir.resources.R4B import get_fhir_model_class
 from fhir_mappings import summary
 from fhir_mappings.structure import check
 from fhir_mappings.words import WORDS
-from pathways.events import (
-    Activity,
-    EventCode,
-    Family,
-    ReferralFacts,
-    ReportFacts,
-    StayFacts,
-)
+from pathways.events import Activity, EventCode, Family
+from pathways.facts import ReferralFacts, ReportFacts, StayFacts
 from pathways.messages import Author, Record
 from pathways.moments import Moment
 from pathways.parties import Identifier

@@ -7,18 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_mappings import relatives, resources, written
-from pathways.events import (
-    RULES,
-    Activity,
-    EventCode,
-    Facts,
-    Family,
-    InquiryFacts,
-    PersonFacts,
-    Relative,
-    ReportFacts,
-    StayFacts,
-)
+from pathways.events import RULES, Activity, EventCode, Family
+from pathways.facts import Facts, InquiryFacts, PersonFacts, Relative, ReportFacts, StayFacts
 from pathways.messages import Message, Record
 from pathways.moments import Moment
 from pathways.pathway import fold

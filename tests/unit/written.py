@@ -8,11 +8,8 @@ import orjson
 from fhir.resources.R4B import get_fhir_model_class
 
 from fhir_mappings.structure import check
-from pathways.events import (
-    Family,
-    PersonFacts,
-    Relative,
-)
+from pathways.events import Family
+from pathways.facts import PersonFacts, Relative
 from pathways.messages import Author, Key, KeyRank, Message, Record
 from pathways.moments import Moment
 from pathways.parties import Directory, Identifier, Kind, Party, PartyRef

@@ -12,9 +12,8 @@ from typing import Final
 
 from carepath.cli.demo.people import AUTHORS, PATIENT, REFERENCES
 from carepath.texts import ZONE
-from pathways.events import (
-    Activity,
-    EventCode,
+from pathways.events import Activity, EventCode
+from pathways.facts import (
     Facts,
     InquiryFacts,
     Need,

@@ -1,0 +1,160 @@
+"""When a promise is due, and whose it is: what needs a calendar, agreements and the directory.
+
+A limit that the law sets is fixed and names its source; the others are defaults that an agreement between the two
+sides, dated and of one kind, may replace.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pathways.calendars import Calendar, Limit, Unit
+from pathways.messages import stable_id
+from pathways.parties import Directory, Function
+from pathways.pathway import Header, Thread
+from pathways.promises import Promise, PromiseKind
+
+K = PromiseKind
+
+LIMITS: Mapping[PromiseKind, Limit] = {
+    K.EARLY_NOTICE: Limit(24, Unit.HOURS, "forskrift om utskrivningsklare pasienter § 8"),
+    K.ADMISSION_REPORT: Limit(24, Unit.HOURS),
+    K.CAPACITY_ANSWER: Limit(1, Unit.WORKING_DAYS),
+    K.OFFER_READY: Limit(3, Unit.WORKING_DAYS),
+    K.RECEIVED_HOME: Limit(4, Unit.HOURS),
+    K.TRANSFER_REPORT: Limit(0, Unit.SAME_DAY),
+    K.DISCHARGE_REPORT: Limit(0, Unit.SAME_DAY),
+    K.RECEIPT: Limit(96, Unit.HOURS),
+    # To be checked by a lawyer: counted from when the referral was received.
+    K.REFERRAL_ASSESSMENT: Limit(10, Unit.WORKING_DAYS, "pasient- og brukerrettighetsloven § 2-2"),
+    K.ACUTE_ASSESSMENT: Limit(30, Unit.MINUTES),
+    K.CHOICE_CONFIRMATION: Limit(15, Unit.MINUTES),
+    K.INQUIRY_ANSWER: Limit(2, Unit.WORKING_DAYS),
+    K.CARER_ANSWER: Limit(2, Unit.HOURS),
+    K.FIRST_CONTACT: Limit(5, Unit.WORKING_DAYS),
+    K.COORDINATION_ANSWER: Limit(5, Unit.WORKING_DAYS),
+    K.HANDOVER_ANSWER: Limit(2, Unit.WORKING_DAYS),
+    K.CHANGE_ANSWER: Limit(5, Unit.WORKING_DAYS),
+    K.MEETING_ANSWER: Limit(3, Unit.WORKING_DAYS),
+    K.PROPOSAL_ANSWER: Limit(5, Unit.WORKING_DAYS),
+    K.MEASURE: Limit(10, Unit.WORKING_DAYS),
+    K.EVALUATION: Limit(10, Unit.WORKING_DAYS),
+    K.FOLLOW_UP: Limit(0, Unit.SAME_DAY),
+    # forvaltningsloven § 11 a: an interim answer where no decision can be given within a month.
+    K.INTERIM_ANSWER: Limit(30, Unit.DAYS, "forvaltningsloven § 11 a"),
+    K.DECISION: Limit(60, Unit.DAYS),
+    K.COMPLAINT_FORWARDED: Limit(10, Unit.WORKING_DAYS),
+    K.REVIEW: Limit(0, Unit.SAME_DAY),
+}
+"""How long each kind may take where nothing else is agreed."""
+
+ACUTE = frozenset((K.ACUTE_ASSESSMENT, K.CHOICE_CONFIRMATION, K.CARER_ANSWER))
+"""What is not put off to opening hours."""
+
+_GRACE: Mapping[PromiseKind, Limit] = {
+    K.RECEIVED_HOME: Limit(4, Unit.HOURS),
+    K.FIRST_CONTACT: Limit(0, Unit.SAME_DAY),
+}
+"""What is added to a time the events name; without a row, that time itself counts."""
+
+_BEFORE: Mapping[PromiseKind, timedelta] = {K.REVIEW: timedelta(days=-14)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Two organisations (their topmost parents' keys, in order) agreed on a limit for one kind of promise."""
+
+    kind: PromiseKind
+    parties: tuple[str, str]
+    limit: Limit
+    since: datetime
+    until: datetime | None = None
+
+    def holds(self, kind: PromiseKind, parties: Collection[str], at: datetime) -> bool:
+        """Whether it is about this kind between these two at that time."""
+        within = self.since <= at and (self.until is None or at < self.until)
+        return within and self.kind is kind and {*self.parties} == {*parties}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commitment:
+    """A promise with its due time (UTC) and the parties it concerns (directory keys).
+
+    ``responsible`` is never empty while it is open.
+    """
+
+    id: str
+    patient: str
+    thread: str
+    promise: Promise
+    due: datetime
+    limit: Limit | None  # None where the events themselves name the time
+    responsible: str
+    other: str | None
+
+    @property
+    def kept_in_time(self) -> bool | None:
+        """Proof is when it happened and was written, not when it came; ``None`` while it is open."""
+        return None if self.promise.proof is None else self.promise.proof <= self.due
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What due times and responsibles are found with. ``fallback``: who has what nobody else has."""
+
+    calendar: Calendar
+    directory: Directory
+    agreements: Collection[Agreement] = ()
+    fallback: str = "carepath"
+
+    def commitments(self, thread: Thread, header: Header) -> list[Commitment]:
+        """The promises of a thread, those that are closed too; what was kept before it was asked for is none."""
+        return [self._commitment(p, thread, header) for p in thread.promises if not p.ahead]
+
+    def _commitment(self, promise: Promise, thread: Thread, header: Header) -> Commitment:
+        at = promise.opened.at
+        other = promise.other or self._municipal(Function.CASE_OFFICE, header, at)
+        responsible = self._responsible(promise, thread, header)
+        due, limit = self._due(promise, responsible, other)
+        return Commitment(
+            id=stable_id("promise", promise.kind, promise.opened_by, promise.first or ""),
+            patient=thread.patient,
+            thread=thread.id,
+            promise=promise,
+            due=due,
+            limit=limit,
+            responsible=responsible,
+            other=other if other != responsible else None,
+        )
+
+    def _responsible(self, promise: Promise, thread: Thread, header: Header) -> str:
+        duty = promise.duty
+        if duty.party:
+            return duty.party
+        unit = duty.function and self._municipal(duty.function, header, promise.opened.at)
+        return unit or thread.owner or thread.sender or self.fallback
+
+    def _municipal(self, function: Function, header: Header, at: datetime) -> str | None:
+        number = header.municipality
+        owner = self.directory.municipality(number, at) if number else None
+        return self.directory.unit(owner, function, at).key if owner else None
+
+    def _due(
+        self, promise: Promise, responsible: str, other: str | None
+    ) -> tuple[datetime, Limit | None]:
+        if promise.due is not None:
+            named = promise.due.at + _BEFORE.get(promise.kind, timedelta())
+            grace = _GRACE.get(promise.kind)
+            if grace is None and promise.due.day:
+                grace = Limit(0, Unit.SAME_DAY)
+            return (self.calendar.due(named, grace) if grace else named), None
+        limit = self._limit(promise, responsible, other)
+        return self.calendar.due(promise.opened.at, limit), limit
+
+    def _limit(self, promise: Promise, responsible: str, other: str | None) -> Limit:
+        usual = LIMITS[promise.kind]
+        if usual.source is not None or other is None:
+            return usual
+        sides = [self.directory.root(key) or key for key in (responsible, other)]
+        agreed = (a for a in self.agreements if a.holds(promise.kind, sides, promise.opened.at))
+        return next((a.limit for a in agreed), usual)
