@@ -241,12 +241,14 @@ PLEDGES: Mapping[PromiseKind, Pledge] = {
         keeps=(C.EARLY_NOTICE, C.DISCHARGE_READY),
         withdraws=_LEFT,
         ahead=True,
+        forgets=_LEFT,
     ),
     K.ADMISSION_REPORT: Pledge(
         opens={C.ADMISSION: _report_wanted},
         keeps=(C.ADMISSION_REPORT,),
         withdraws=_LEFT,
         ahead=True,
+        forgets=_LEFT,
     ),
     K.CAPACITY_ANSWER: Pledge(
         opens={C.DISCHARGE_READY: _municipality(Function.CASE_OFFICE)},
@@ -268,12 +270,14 @@ PLEDGES: Mapping[PromiseKind, Pledge] = {
         keeps=(C.TRANSFER_REPORT, C.DOCTOR_REPORT),
         withdraws=(C.DEATH,),
         ahead=True,
+        forgets=(C.ADMISSION,),
     ),
     K.DISCHARGE_REPORT: Pledge(
         opens={C.DISCHARGE: _report_of_stay},
         keeps=(C.DISCHARGE_REPORT, C.DOCTOR_REPORT),
         withdraws=(C.DEATH,),
         ahead=True,
+        forgets=(C.ADMISSION,),
     ),
     K.REFERRAL_ASSESSMENT: Pledge(
         opens={C.REFERRAL: _assess(acute=False)},
@@ -320,7 +324,7 @@ PLEDGES: Mapping[PromiseKind, Pledge] = {
         keeps=(C.COORDINATOR_APPOINTED, C.COORDINATOR_HANDOVER_ACCEPTED),
     ),
     K.MEETING_ANSWER: Pledge(
-        opens={C.PLAN_MEETING: _summoned}, keeps=(C.PLAN_MEETING,), keeps_if=_own_answer
+        opens={C.PLAN_MEETING: _summoned}, keeps=(C.PLAN_MEETING,), each=True, keeps_if=_own_answer
     ),
     K.PROPOSAL_ANSWER: Pledge(
         opens={C.MEASURE_PROPOSED: _asks(Function.KE)},
@@ -350,7 +354,13 @@ PLEDGES: Mapping[PromiseKind, Pledge] = {
 def _touched() -> Mapping[EventCode, Mapping[PromiseKind, Pledge]]:
     touched: dict[EventCode, dict[PromiseKind, Pledge]] = {}
     for kind, pledge in PLEDGES.items():
-        for code in (*pledge.opens, *pledge.keeps, *pledge.moves, *pledge.withdraws):
+        for code in (
+            *pledge.opens,
+            *pledge.keeps,
+            *pledge.moves,
+            *pledge.withdraws,
+            *pledge.forgets,
+        ):
             touched.setdefault(code, {})[kind] = pledge
     return touched
 

@@ -119,8 +119,9 @@ Opens = Callable[["Thread", Record], Iterable[Opening]]
 class Pledge:
     """A kind of promise.
 
-    ``moves``: somebody else has it now, or it has another date; the clock goes on. ``keeps_if``: of several, whose it
-    is. ``ahead``: what keeps it may come before what asks for it.
+    ``moves``: somebody else has it now, or it has another date; the clock goes on. ``each``: one for each party, not
+    one for the matter; ``keeps_if``: whose of them it is. ``ahead``: what keeps it may come before what asks for it,
+    unless one of ``forgets`` comes between.
     """
 
     opens: Mapping[EventCode, Opens]
@@ -128,7 +129,9 @@ class Pledge:
     keeps_if: Callable[[Promise, Record], bool] = lambda _promise, _record: True
     moves: Mapping[EventCode, Opens] = field(default_factory=dict)
     withdraws: tuple[EventCode, ...] = ()
+    each: bool = False
     ahead: bool = False
+    forgets: tuple[EventCode, ...] = ()
 
 
 Pledges = Mapping[PromiseKind, Pledge]
@@ -140,12 +143,15 @@ def promised(before: Promises, pledges: Pledges, thread: Thread, record: Record)
     for kind, pledge in pledges.items():
         if record.code in pledge.keeps:
             promises = _kept(promises, kind, pledge, record)
+        if record.code in pledge.forgets:
+            promises = tuple(p for p in promises if not (p.kind is kind and p.ahead))
         if record.code in pledge.withdraws:
             promises = _withdrawn(promises, kind, record)
         if moves := pledge.moves.get(record.code):
             promises = _moved(promises, kind, moves(thread, record))
         if opens := pledge.opens.get(record.code):
-            promises = _opened(promises, kind, record, opens(thread, record))
+            for opening in opens(thread, record):
+                promises = _opened(promises, kind, record, opening, each=pledge.each)
     return promises
 
 
@@ -212,26 +218,19 @@ def _moved(promises: Promises, kind: PromiseKind, to: Iterable[Opening]) -> Prom
 
 
 def _opened(
-    promises: Promises, kind: PromiseKind, record: Record, openings: Iterable[Opening]
+    promises: Promises, kind: PromiseKind, record: Record, opening: Opening, *, each: bool
 ) -> Promises:
-    """One open promise of a kind for each party: asking again changes it, and the clock goes on."""
-    for opening in openings:
-        promises = _one_opened(promises, kind, record, opening)
-    return promises
-
-
-def _one_opened(
-    promises: Promises, kind: PromiseKind, record: Record, opening: Opening
-) -> Promises:
+    """Asking again changes what is open already, and the clock goes on."""
     for place, known in enumerate(promises):
-        if known.kind is not kind:
+        if known.kind is not kind or not (known.ahead or known.is_open):
             continue
         if known.ahead:
-            used = replace(known, ahead=False, opened_by=record.id, opened=record.happened)
-            return (*promises[:place], used, *promises[place + 1 :])
-        if known.is_open and known.duty.party in (opening.duty.party, None):
+            asked = replace(known, ahead=False, opened_by=record.id, opened=record.happened)
+        elif each and known.duty.party != opening.duty.party:
+            continue
+        else:
             asked = replace(known, duty=opening.duty, due=opening.due or known.due)
-            return (*promises[:place], asked, *promises[place + 1 :])
+        return (*promises[:place], asked, *promises[place + 1 :])
     new = Promise(
         kind=kind,
         opened_by=record.id,

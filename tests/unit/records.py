@@ -4,18 +4,56 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import strategies as st
 
+from pathways.corrections import CORRECTIONS
 from pathways.events import RULES, Activity, EventCode, Family
-from pathways.facts import Facts, InquiryFacts, ReferralFacts, StayFacts
+from pathways.facts import (
+    ApplicationFacts,
+    CourseFacts,
+    Facts,
+    FollowUpFacts,
+    InquiryFacts,
+    MeasureFacts,
+    Need,
+    Outcome,
+    ReferralFacts,
+    StayFacts,
+)
 from pathways.messages import Author, Key, KeyRank, Record
 from pathways.moments import Moment, on_day
 
 BEGIN = datetime(2026, 11, 16, 8, tzinfo=UTC)
 OSLO = timezone(timedelta(hours=1))
+HOURS = st.builds(lambda hours: Moment(BEGIN + timedelta(hours=hours)), st.integers(0, 200))
+SOMETIME = st.none() | HOURS
 FACTS: dict[type[Facts], st.SearchStrategy[Facts]] = {
-    StayFacts: st.builds(StayFacts, ward=st.sampled_from(["A", "B", None])),
-    ReferralFacts: st.builds(ReferralFacts, title=st.sampled_from(["hip", "eye", None])),
+    StayFacts: st.builds(
+        StayFacts,
+        ward=st.sampled_from(["A", "B", None]),
+        municipal_need=st.sampled_from([None, *Need]),
+        report_wanted=st.sampled_from([None, True, False]),
+        can_receive=st.sampled_from([None, True, False]),
+        receive_from=SOMETIME,
+        departs=SOMETIME,
+    ),
+    ReferralFacts: st.builds(
+        ReferralFacts,
+        title=st.sampled_from(["hip", "eye", None]),
+        priority=st.sampled_from([None, "routine", "stat"]),
+    ),
     InquiryFacts: st.builds(InquiryFacts, text=st.sampled_from(["when?", "who?", None])),
+    MeasureFacts: st.builds(MeasureFacts, due=SOMETIME, evaluate_by=SOMETIME),
+    FollowUpFacts: st.builds(
+        FollowUpFacts, interval_days=st.sampled_from([None, 7, 30]), until=SOMETIME
+    ),
+    ApplicationFacts: st.builds(
+        ApplicationFacts,
+        outcome=st.sampled_from([None, *Outcome]),
+        expected=SOMETIME,
+        valid_to=SOMETIME,
+    ),
+    CourseFacts: st.builds(CourseFacts, contact=SOMETIME),
 }
+RECEIVERS = st.sampled_from([(), ("other",), ("other", "unit")])
 
 
 @st.composite
@@ -30,10 +68,11 @@ def moments(draw: st.DrawFn, written: datetime) -> Moment:
 @st.composite
 def records(draw: st.DrawFn, family: Family = Family.STAY, number: int = 0) -> Record:
     """A record of one family; a third of them correct or cancel one with a number below twelve."""
-    code = draw(st.sampled_from([c for c in EventCode if RULES[c].family is family]))
+    codes = [c for c in EventCode if RULES[c].family is family]
+    code = draw(st.sampled_from([*codes, EventCode.SETTLED_BY_PHONE]))
     activity = draw(
         st.sampled_from(
-            [Activity.NEW, Activity.NEW, Activity.NEW, Activity.REVISE, Activity.CANCEL]
+            [Activity.NEW, Activity.NEW, Activity.REPLY, Activity.REVISE, Activity.CANCEL]
         )
     )
     written = BEGIN + timedelta(minutes=draw(st.integers(0, 4000)))
@@ -45,7 +84,7 @@ def records(draw: st.DrawFn, family: Family = Family.STAY, number: int = 0) -> R
         message_id=f"m{number}",
         code=code,
         activity=activity,
-        target=None if activity is Activity.NEW else target,
+        target=target if activity in CORRECTIONS else None,
         sender=draw(st.sampled_from(["ward", "unit", "other"])),
         sender_name="",
         sender_root=draw(st.sampled_from(["hospital", None])),
@@ -55,7 +94,9 @@ def records(draw: st.DrawFn, family: Family = Family.STAY, number: int = 0) -> R
         received=BEGIN + timedelta(days=10, seconds=number),
         keys=(Key(KeyRank.STAY, "s"),),
         facts=draw(facts),
+        matter=family,
         asked=draw(st.sampled_from([None, "ward", "other"])),
+        receivers=draw(RECEIVERS),
     )
 
 
