@@ -3,6 +3,19 @@
 from carepath_client.aio import AsyncPublisher, AsyncSubscriber, AsyncTimeline
 from carepath_client.broker import Security
 from carepath_client.bundles import bundle
+from carepath_client.care import (
+    Application,
+    Consent,
+    CoordinationNeed,
+    Coordinator,
+    Course,
+    FollowUp,
+    Goal,
+    Measure,
+    Meeting,
+    Participant,
+    Plan,
+)
 from carepath_client.cursors import Cursor, FileCursor
 from carepath_client.errors import (
     CarepathError,
@@ -15,6 +28,7 @@ from carepath_client.errors import (
 )
 from carepath_client.messages import (
     Acknowledgement,
+    CarerUnavailable,
     Inquiry,
     Message,
     Move,
@@ -35,25 +49,37 @@ from carepath_client.values import Author, Identifier, Party, Patient, Relative
 __all__ = [
     "Acknowledgement",
     "Answer",
+    "Application",
     "AsyncPublisher",
     "AsyncSubscriber",
     "AsyncTimeline",
     "Author",
     "CarepathError",
+    "CarerUnavailable",
+    "Consent",
+    "CoordinationNeed",
+    "Coordinator",
+    "Course",
     "Cursor",
     "Entry",
     "FileCursor",
+    "FollowUp",
     "Gap",
+    "Goal",
     "History",
     "Identifier",
     "Inquiry",
     "Issue",
+    "Measure",
+    "Meeting",
     "Message",
     "Move",
     "NotFound",
+    "Participant",
     "Party",
     "Patient",
     "PersonSheet",
+    "Plan",
     "Publisher",
     "Receipt",
     "Referral",

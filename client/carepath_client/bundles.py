@@ -13,19 +13,14 @@ from carepath_client.codes import (
     MUNICIPALITY_CODE,
     PATHWAY_ACTIVITY,
     PATHWAY_EVENT,
+    RELATIVE_AUTHORITY,
+    RELATIVE_ROLE,
     TEST,
     URBAN_DISTRICT,
 )
-from carepath_client.elements import (
-    JSON,
-    ROWS,
-    UNKNOWN,
-    concept,
-    identifier,
-    moment,
-    put_fields,
-)
+from carepath_client.elements import JSON, UNKNOWN, concept, identifier, moment
 from carepath_client.messages import Acknowledgement, Message, Move, Relatives
+from carepath_client.rows import ROWS, put_fields
 from carepath_client.skeletons import SKELETONS, is_needed
 from carepath_client.values import Author, Party, Patient, Relative
 
@@ -164,7 +159,7 @@ class _Assembly:
             elements = SKELETONS[kind](message, about, self.sender, written)
             if put_fields(message, kind, self.refer, elements) or is_needed(kind, message):
                 written[kind] = self.add(kind, "focus", elements)
-        if "Composition" in written:
+        if "Composition" in written and "Task" not in written:
             return [written["Composition"]]
         return list(written.values())
 
@@ -221,10 +216,16 @@ def _organization(party: Party) -> JSON:
 
 def _relative(one: Relative) -> JSON:
     elements: JSON = {"name": [{"text": one.name}]}
-    if one.relationship:
-        elements["relationship"] = [{"text": one.relationship}]
+    concepts: list[JSON] = [{"text": one.relationship}] if one.relationship else []
+    concepts += (concept(RELATIVE_ROLE, role) for role in one.roles)
+    if concepts:
+        elements["relationship"] = concepts
     if one.phone:
         elements["telecom"] = [{"system": "phone", "value": one.phone}]
+    if one.born:
+        elements["birthDate"] = one.born.isoformat()
+    if one.authority:
+        elements["extension"] = [{"url": RELATIVE_AUTHORITY, "valueString": one.authority}]
     return elements
 
 

@@ -5,7 +5,7 @@ crash gives the same ``id`` and ``written`` as before, else it is another messag
 Ids of a stay, referral or conversation that others answer to need their system: ``"system|value"``.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 from uuid import uuid4
 
@@ -109,18 +109,7 @@ class Stay(Message):
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
-        begins, ends = self.begins, self.ends
-        if begins is None or ends is None:
-            return self
-        if isinstance(begins, datetime) is not isinstance(ends, datetime):
-            raise ValueError("begins and ends are either both times or both days")
-        if _later(begins, ends):
-            raise ValueError("ends is before begins")
-        return self
-
-
-def _later(one: datetime | date, other: datetime | date) -> bool:
-    return one > other
+        return self._ordered("begins", "ends")
 
 
 class Report(Message):
@@ -165,18 +154,44 @@ class Referral(Message):
     performer: Party | None = None
     proposed: Party | None = None
     scheduled: When | None = None
+    report: Text | None = None
     note: Text | None = None
+
+    @model_validator(mode="after")
+    def _reports_at_the_end(self) -> Self:
+        if self.report is not None and self.event != "referral-completed":
+            raise ValueError("a report goes with referral-completed")
+        return self
 
 
 class Inquiry(Message):
-    """A question, and what is done with it. ``owner`` is whose it is to answer."""
+    """A question, and what is done with it. ``owner`` is whose it is to answer, ``asker`` who wants to know.
+
+    ``promise``: the id of the one Task that an answer or a call is about. ``disclosure``: what may be told a relative.
+    """
 
     event: Literal["inquiry", "inquiry-forwarded", "reply", "settled-by-phone"]
     conversation: Id
     topic: Line | None = None
     text: Text | None = None
+    asker: Line | None = None
     owner: Party | None = None
+    reason: Line | None = None
+    disclosure: Literal["receive-and-guide", "may-disclose"] | None = None
     settled_with: Line | None = None
+    promise: MessageId | None = None
+
+
+class CarerUnavailable(Message):
+    """Who cares for the patient at home cannot, from ``since``; ``fallback`` is what was agreed for that."""
+
+    event: Literal["carer-unavailable"] = "carer-unavailable"
+    conversation: Id
+    text: Text | None = None
+    owner: Party | None = None
+    since: When | None = None
+    until: When | None = None
+    fallback: Line | None = None
 
 
 class PersonSheet(Message):

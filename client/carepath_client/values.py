@@ -23,6 +23,17 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
+    def _ordered(self, first: str, last: str) -> Self:
+        """Raises ``ValueError`` when what ends ends before it begins, or a time stands against a day."""
+        begins, ends = getattr(self, first), getattr(self, last)
+        if begins is None or ends is None:
+            return self
+        if isinstance(begins, datetime) is not isinstance(ends, datetime):
+            raise ValueError(f"{first} and {last} are either both times or both days")
+        if begins > ends:
+            raise ValueError(f"{last} is before {first}")
+        return self
+
 
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -150,8 +161,11 @@ class Patient(Value):
 
 
 class Relative(Value):
-    """A relative as registered."""
+    """A relative as registered. ``authority``: what a guardian or who holds a fullmakt may decide, in words."""
 
     name: Line
     relationship: Line | None = None
     phone: Line | None = None
+    roles: tuple[Literal["next-of-kin", "guardian", "attorney", "carer", "minor-child"], ...] = ()
+    authority: Line | None = None
+    born: date | None = None

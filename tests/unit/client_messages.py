@@ -10,14 +10,26 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from carepath_client import (
     Acknowledgement,
+    Application,
     Author,
+    CarerUnavailable,
+    Consent,
+    CoordinationNeed,
+    Coordinator,
+    Course,
+    FollowUp,
+    Goal,
     Identifier,
     Inquiry,
+    Measure,
+    Meeting,
     Message,
     Move,
+    Participant,
     Party,
     Patient,
     PersonSheet,
+    Plan,
     Referral,
     Relative,
     Relatives,
@@ -25,6 +37,7 @@ from carepath_client import (
     ServiceOverview,
     Stay,
 )
+from carepath_client.care import _OF_COORDINATORS, _SAID
 from pathways import facts, messages, parties
 from pathways.moments import Moment, on_day
 from tests.unit import strategies
@@ -40,6 +53,16 @@ FAMILIES: Final[tuple[type[Message], ...]] = (
     Relatives,
     Move,
     Acknowledgement,
+    CarerUnavailable,
+    CoordinationNeed,
+    Coordinator,
+    Consent,
+    Plan,
+    Meeting,
+    Measure,
+    FollowUp,
+    Application,
+    Course,
 )
 FACTS: Final[Mapping[type[Message], Mapping[str, str]]] = {
     Stay: {"stay": "identifiers", "episode": "episodes"},
@@ -48,6 +71,15 @@ FACTS: Final[Mapping[type[Message], Mapping[str, str]]] = {
     Inquiry: {"conversation": "identifiers"},
     PersonSheet: {"title": "sheet_title", "text": "sheet"},
     ServiceOverview: {"title": "", "text": "overview"},
+    CarerUnavailable: {"conversation": "identifiers"},
+    CoordinationNeed: {"need": "identifiers"},
+    Consent: {"record": "identifiers", "message": "document"},
+    Plan: {"plan": "identifiers"},
+    Meeting: {"appointment": "identifiers"},
+    Measure: {"measure": "identifiers"},
+    FollowUp: {"follow_up": "identifiers"},
+    Application: {"application": "identifiers"},
+    Course: {"course": "identifiers"},
 }
 """What a field is called among the facts, where that differs; empty: it is no fact."""
 
@@ -118,27 +150,27 @@ _ENVELOPE: Final = {
     "written": strategies.instants(),
     "test": st.booleans(),
 }
+_WHENS: Final = (
+    *("begins", "ends", "expected_ready", "receive_from", "departs", "deceased", "scheduled"),
+    *("since", "until", "due", "evaluate_by", "talked", "valid_from", "valid_to", "appeal_by"),
+    *("expected", "contact"),
+)
+_IDS: Final = (
+    *("stay", "episode", "document", "referral", "conversation", "need", "record", "plan"),
+    *("appointment", "measure", "follow_up", "application", "course"),
+)
+_PARTIES: Final = (
+    *("provider", "requester", "performer", "proposed", "owner", "party", "substitute_party"),
+    *("refers", "follows_up"),
+)
+_FLAGS: Final = (
+    *("report_wanted", "can_receive", "read_by_person", "first", "expecting", "oral", "accepts"),
+)
 _SPECIAL: Final[Mapping[str, SearchStrategy[Any]]] = {
-    "begins": whens(),
-    "ends": whens(),
-    "expected_ready": whens(),
-    "receive_from": whens(),
-    "departs": whens(),
-    "deceased": whens(),
-    "scheduled": whens(),
-    "stay": ids(),
-    "episode": ids(),
-    "document": ids(),
-    "referral": ids(),
-    "conversation": ids(),
-    "provider": parties_(),
-    "requester": parties_(),
-    "performer": parties_(),
-    "proposed": parties_(),
-    "owner": parties_(),
-    "report_wanted": st.booleans(),
-    "can_receive": st.booleans(),
-    "read_by_person": st.booleans(),
+    **{name: whens() for name in _WHENS},
+    **{name: ids() for name in _IDS},
+    **{name: parties_() for name in _PARTIES},
+    **{name: st.booleans() for name in _FLAGS},
     "medicines_days": st.integers(1, 30),
     "encounter_class": st.sampled_from(["IMP", "EMER"]),
     "reason_code": st.just("no-capacity"),
@@ -153,6 +185,31 @@ _SPECIAL: Final[Mapping[str, SearchStrategy[Any]]] = {
     "stay_municipality": strategies.municipalities(),
     "text": strategies.texts().map(str.strip).filter(bool),
     "note": strategies.lines(),
+    "report": strategies.texts().map(str.strip).filter(bool),
+    "evaluation": strategies.lines(),
+    "interval_days": st.integers(1, 400),
+    "promise": strategies.ids(),
+    "message": strategies.ids(),
+    "link": st.just("https://video.example/room/1"),
+    "summoned": st.lists(parties_(), max_size=2, unique=True).map(tuple),
+    "goals": st.lists(
+        st.builds(
+            Goal,
+            text=strategies.lines(),
+            by=st.none() | st.dates(date(2026, 1, 2), date(2027, 1, 1)),
+        ),
+        max_size=2,
+    ).map(tuple),
+    "participants": st.lists(
+        st.builds(
+            Participant,
+            name=strategies.lines(),
+            role=st.none() | strategies.lines(),
+            party=st.none() | parties_(),
+            since=st.none() | whens(),
+        ),
+        max_size=2,
+    ).map(tuple),
 }
 
 
@@ -179,13 +236,27 @@ def _values(name: str, annotation: Any) -> SearchStrategy[Any]:
 
 
 def _possible(family: type[Message], told: dict[str, Any]) -> dict[str, Any]:
-    """A stay does not end before it begins; whoever moves, moves somewhere."""
-    begins = told.get("begins")
-    if begins is not None and "ends" in told:
-        told["ends"] = begins + timedelta(days=2)
+    """Nothing ends before it begins; whoever moves, moves somewhere; an event says what it has a place for."""
+    for first, last in (("begins", "ends"), ("since", "until")):
+        if told.get(first) is not None and last in told:
+            told[last] = told[first] + timedelta(days=2)
     if family is Move:
         told.setdefault("home_municipality", "0301")
-    return told
+    if told.get("event") == "measure-delayed":
+        told.setdefault("due", date(2026, 5, 4))
+    surplus = _surplus(family, told)
+    return {name: value for name, value in told.items() if name not in surplus}
+
+
+def _surplus(family: type[Message], told: dict[str, Any]) -> frozenset[str]:
+    """What the message has no place for."""
+    if family is Coordinator:
+        return _OF_COORDINATORS - _SAID[told["event"]]
+    if family is Meeting and told["activity"] != "reply":
+        return frozenset(("accepts", "reason"))
+    if family is Referral and told["event"] != "referral-completed":
+        return frozenset(("report",))
+    return frozenset(("person",) if family is Consent and "party" in told else ())
 
 
 ANY: Final = st.one_of([made(family) for family in FAMILIES])
@@ -203,7 +274,17 @@ def fact(value: Any, written: datetime) -> Any:
         return Moment(on_day(value, written, OSLO).at.astimezone(UTC), day=True)
     if isinstance(value, Identifier):
         return (parties.Identifier(value.system, value.value),)
+    if isinstance(value, tuple):
+        return tuple(_listed(one, written) for one in value)
     return party(value) if isinstance(value, Party) else value
+
+
+def _listed(one: Any, written: datetime) -> Any:
+    return (
+        _inner(one, written)
+        if isinstance(one, Goal | Relative | Participant)
+        else fact(one, written)
+    )
 
 
 def party(one: Party) -> parties.PartyRef:
@@ -212,7 +293,14 @@ def party(one: Party) -> parties.PartyRef:
     return parties.PartyRef(known, one.name, one.endpoint)
 
 
-Kin = facts.Relative
+def _inner(value: Any, written: datetime) -> Any:
+    """A value inside a list."""
+    told = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, Goal):
+        return facts.Goal(**told)
+    if isinstance(value, Relative):
+        return facts.Relative(**told)
+    return facts.Participant(**{name: fact(one, written) for name, one in told.items()})
 
 
 def author(one: Author | None) -> messages.Author:
