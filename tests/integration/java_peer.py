@@ -1,4 +1,4 @@
-"""The Java programs under ``java/``: HAPI's client and HL7's validator, built once per change of their sources."""
+"""The Java programs under ``java/``: HAPI's clients and HL7's validator, built once per change of their sources."""
 
 import json
 import subprocess
@@ -41,6 +41,15 @@ def hapi_subscriber(encoding: str, fhir_base: str, messages: list[Path]) -> dict
     Raises ``AssertionError`` with its complaint when it failed.
     """
     return _seen("HapiSubscriber", encoding, fhir_base, *map(str, messages))
+
+
+def hapi_hl7(port: int, messages: list[Path]) -> list[dict[str, str]]:
+    """What HAPI's MLLP client was answered when it sent HL7 v2 ``messages`` over one connection, by field.
+
+    Raises ``AssertionError`` with its complaint when it failed.
+    """
+    answers: list[dict[str, str]] = _seen("HapiHl7", str(port), *map(str, messages))["answers"]
+    return answers
 
 
 class Validator:
