@@ -5,7 +5,7 @@ from codecs import BOM_UTF8
 
 import orjson
 
-from fhir_mappings import narrative, xml
+from fhir_mappings import formats, narrative
 from fhir_mappings.bundle import JSON
 
 _CHANGES_ON_RESEND = frozenset(("id", "timestamp", "meta", "identifier"))
@@ -22,7 +22,9 @@ def content_hash(bundle: JSON) -> bytes:
 
 def hash_of_old(source: bytes) -> bytes | None:
     """What releases without XML kept of a message in JSON: narratives counted as strings."""
-    return None if xml.is_xml(source) else _hash(orjson.loads(source.removeprefix(BOM_UTF8)))
+    if formats.media_type(source) != formats.FHIR_JSON:
+        return None
+    return _hash(orjson.loads(source.removeprefix(BOM_UTF8)))
 
 
 def _hash(bundle: JSON) -> bytes:

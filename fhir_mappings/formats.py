@@ -1,6 +1,10 @@
-"""FHIR in either of its formats: which one it is, and what it says as parsed JSON."""
+"""What a stranger's bytes are, by how they begin; and of FHIR in either of its formats, what it says as parsed JSON."""
 
+import json
+import re
 from typing import Final
+
+import orjson
 
 from fhir_mappings import reading, xml
 from fhir_mappings.bundle import JSON
@@ -8,11 +12,22 @@ from pathways.refusals import Reason, Refusal, refuse
 
 FHIR_JSON: Final = "application/fhir+json"
 FHIR_XML: Final = "application/fhir+xml"
+KITH_XML: Final = "application/xml"
+"""Norwegian messages: KITH's and the Directorate of Health's, which have no media type of their own."""
+
+HL7_V2: Final = "application/hl7-v2"
+"""As it is written on lines (ER7). It has no registered media type; this is what HAPI calls it."""
+
+_MSH: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*MSH[^A-Za-z0-9]")
+_KITH: Final = frozenset(("MsgHead", "AppRec", "Message"))
+"""Their roots. No resource of FHIR has such a name."""
 
 
 def media_type(source: bytes) -> str:
     """What the bytes are, whatever somebody calls them: XML begins with a bracket that no JSON begins with."""
-    return FHIR_XML if xml.is_xml(source) else FHIR_JSON
+    if not xml.is_xml(source):
+        return HL7_V2 if _MSH.match(source) else FHIR_JSON
+    return KITH_XML if xml.root_name(source) in _KITH else FHIR_XML
 
 
 def parse(source: bytes, kind: str = "Bundle") -> JSON | Refusal:
@@ -35,3 +50,9 @@ def as_json(source: bytes) -> bytes:
         return source
     found = xml.as_json(source)
     return source if isinstance(found, Refusal) else found
+
+
+def indented(source: bytes) -> bytes:
+    """Sound FHIR JSON for people; decimals keep their digits."""
+    told = json.loads(source, parse_float=orjson.Fragment)
+    return orjson.dumps(told, option=orjson.OPT_INDENT_2)

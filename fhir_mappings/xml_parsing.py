@@ -6,12 +6,17 @@ What stands in the document is never quoted: names in broken XML may be anything
 
 import codecs
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from lxml import etree
 
 from fhir_mappings.reading import MAX_BYTES
 from pathways.refusals import Reason, Refusal, refuse
+
+NO_OTHERS: Final[Mapping[bytes, str]] = MappingProxyType({})
+"""FHIR is in UTF-8 or UTF-16 only."""
 
 _UTF8, _UTF16 = "utf-8", "utf-16"
 _STARTS: Final = (
@@ -22,9 +27,13 @@ _STARTS: Final = (
 )
 """How a document begins that is not UTF-8 (https://www.w3.org/TR/xml/#sec-guessing)."""
 _LIKE_XML: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*<")
-_DECLARED: Final = re.compile(rb"""<\?xml\s[^>]{0,200}?\bencoding\s*=\s*["']([^"'>]*)["']""")
+_OF_UTF8: Final = (b"utf-8", b"utf8", b"us-ascii", b"ascii")
+_DECLARED: Final = re.compile(
+    rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]{0,200}?\bencoding\s*=\s*["']([^"'>]*)["']"""
+)
 _BETWEEN: Final = ((b"<!--", b"-->"), (b"<?", b"?>"))
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
+_NAME: Final = re.compile(rb"<(?:[^<>/:\s]+:)?([^<>/:\s]+)[\s/>]")
 
 
 def is_xml(source: bytes) -> bool:
@@ -34,19 +43,34 @@ def is_xml(source: bytes) -> bool:
     )
 
 
-def root_of(source: bytes, named: str) -> etree._Element | Refusal:
-    """The document's root, without comments and processing instructions. ``named``: what is looked for, as a place."""
+def root_name(source: bytes) -> str | None:
+    """The local name of the root, whatever comes before it; ``None`` where something else than a root does."""
+    head = source.removeprefix(codecs.BOM_UTF8)
+    for start, encoding in _STARTS:
+        if head.startswith(start):
+            head = head.decode(encoding, "replace").encode()
+    found = _NAME.match(head, _root_at(head))
+    return found[1].decode(errors="replace") if found else None
+
+
+def root_of(
+    source: bytes, named: str, *, encodings: Mapping[bytes, str] = NO_OTHERS
+) -> etree._Element | Refusal:
+    """The document's root, without comments and processing instructions. ``named``: what is looked for, as a place.
+
+    ``encodings``: others than UTF-8 and UTF-16 that a document may say it is in, by the names it may use.
+    """
     if len(source) > MAX_BYTES:
         told = f"a message may have at most {MAX_BYTES} bytes"
         return refuse(Reason.TOO_LARGE, "too-long", told, named)
     try:
-        text = _as_utf8(source)
+        text = _as_utf8(source, encodings)
     except UnicodeDecodeError as broken:
         return _malformed(f"not {broken.encoding.upper()} at byte {broken.start}", named)
     if text is None:
-        return _malformed("only UTF-8 and UTF-16 are read", named)
+        return _malformed(_encodings(encodings), named)
     if _has_doctype(text):
-        return _malformed("a DOCTYPE is not allowed in FHIR XML", named)
+        return _malformed("a DOCTYPE is not allowed", named)
     try:
         return etree.fromstring(text, _parser())
     except etree.XMLSyntaxError as problem:
@@ -76,31 +100,41 @@ def _parser() -> etree.XMLParser[etree._Element]:
     )
 
 
-def _as_utf8(source: bytes) -> bytes | None:
-    """The document in UTF-8; ``None`` when it says that it is neither that nor UTF-16. Raises UnicodeDecodeError."""
+def _as_utf8(source: bytes, encodings: Mapping[bytes, str]) -> bytes | None:
+    """The document in UTF-8; ``None`` when it says that it is in none that is read. Raises UnicodeDecodeError."""
     for start, encoding in _STARTS:
         if source.startswith(start):
             return source.decode(encoding).encode()
-    source.decode(_UTF8)
-    source = source.removeprefix(codecs.BOM_UTF8)
     declared = _DECLARED.match(source)
-    if declared and declared[1].lower() not in (b"utf-8", b"utf8", b"us-ascii", b"ascii"):
-        return None
-    return source
+    named = declared[1].lower() if declared else b"utf-8"
+    if encoding_ := encodings.get(named):
+        return source.decode(encoding_).encode()
+    source.decode(_UTF8)
+    return source.removeprefix(codecs.BOM_UTF8) if named in _OF_UTF8 else None
+
+
+def _encodings(others: Mapping[bytes, str]) -> str:
+    """Which are read, in words."""
+    more = "".join(f", {name.upper()}" for name in dict.fromkeys(others.values()))
+    return f"only UTF-8{more} and UTF-16 are read"
 
 
 def _has_doctype(source: bytes) -> bool:
     """Whether a DOCTYPE stands where one can stand: before the root, after comments and instructions."""
+    at = _root_at(source)
+    return source.startswith(b"<!", at) and not source.startswith(b"<!--", at)
+
+
+def _root_at(source: bytes) -> int:
+    """Where the root begins, or a DOCTYPE; where a comment or an instruction is never closed, its begin."""
     at = 0
     while True:
         found = _SPACE.match(source, at)
         at = found.end() if found else at
         ending = next((end for begin, end in _BETWEEN if source.startswith(begin, at)), None)
-        if ending is None:
-            return source.startswith(b"<!", at)
-        closed = source.find(ending, at + 2)
-        if closed < 0:
-            return False  # never closed: no XML
+        closed = source.find(ending, at + 2) if ending else -1
+        if ending is None or closed < 0:
+            return at
         at = closed + len(ending)
 
 

@@ -19,7 +19,12 @@ from carepath.delivery.targets import problem
 from carepath.store.resources import Stored
 from fhir_mappings import formats, inbound, outbound, subscription, xml
 from fhir_mappings.filters import Known
+from fhir_mappings.hl7v2 import messages as hl7v2
+from fhir_mappings.hl7v2.acknowledgement import acknowledgements
+from fhir_mappings.kith import apprec
+from fhir_mappings.kith import messages as kith
 from fhir_mappings.options import Options
+from fhir_mappings.reply import Reply
 from fhir_mappings.search_parameters import PARAMETERS
 from fhir_mappings.subscription import Rules
 from pathways.messages import Message
@@ -64,6 +69,30 @@ def message_xml(data: bytes) -> Refusal | None:
     assert not isinstance(as_json, Refusal)
     assert orjson.loads(as_json) == found
     read = inbound.read(data, _OPTIONS)
+    if isinstance(read, Refusal):
+        return read
+    _told_on(read)
+    return None
+
+
+def message_kith(data: bytes) -> Refusal | None:
+    """A Norwegian message, whatever it begins with; it is answered, and what is accepted can be told on."""
+    read = kith.read(data, _OPTIONS)
+    issues = read.issues if isinstance(read, Refusal) else ()
+    apprec.write(data, Reply(id="r", code="ok", issues=issues, at=NOW))
+    if isinstance(read, Refusal):
+        return read
+    _told_on(read)
+    return None
+
+
+def message_hl7v2(data: bytes) -> Refusal | None:
+    """HL7 v2 as it comes out of a frame; whatever was sent is answered, and what is accepted can be told on."""
+    read = hl7v2.read(data, _OPTIONS)
+    issues = read.issues if isinstance(read, Refusal) else ()
+    for ack in acknowledgements(data, Reply(id="r", code="fatal-error", issues=issues, at=NOW)):
+        assert ack.startswith(b"MSH"), "no acknowledgement"
+        assert not {*ack} & {0x00, 0x0A, 0x0B, 0x1C}, "breaks its frame"
     if isinstance(read, Refusal):
         return read
     _told_on(read)
@@ -133,6 +162,8 @@ def headers(data: bytes) -> Refusal | None:
 TARGETS: Final[Mapping[str, Target]] = {
     "json": message_json,
     "xml": message_xml,
+    "hl7v2": message_hl7v2,
+    "kith": message_kith,
     "search": search,
     "subscription": subscribing,
     "headers": headers,
