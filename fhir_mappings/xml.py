@@ -2,12 +2,12 @@
 
 import orjson
 
-from fhir_mappings.xml_parsing import is_xml
+from fhir_mappings.xml_parsing import is_xml, root_name
 from fhir_mappings.xml_reading import to_json
 from fhir_mappings.xml_writing import from_json, to_xml
 from pathways.refusals import Refusal
 
-__all__ = ["as_json", "from_json", "is_xml", "to_json", "to_xml"]
+__all__ = ["as_json", "from_json", "is_xml", "root_name", "to_json", "to_xml"]
 
 
 def as_json(source: bytes) -> bytes | Refusal:

@@ -6,6 +6,7 @@ is said of codes, formats and cardinalities is the same for both formats and ``s
 
 import re
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import Any, Final
 
 import orjson
@@ -20,7 +21,7 @@ from fhir_mappings.xml_tables import NAMESPACE, Field, Kind, Table
 from pathways.refusals import Issue, Reason, Refusal, refuse
 
 _BOOLEANS: Final = {"true": True, "false": False}
-_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")  # fits into 64 bits
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SPEAKABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}")
 _HINT: Final = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
@@ -162,7 +163,7 @@ class _Reader:
             if _INTEGER.fullmatch(text):
                 return int(text)
             self._fault("value", "must be a whole number", element)
-        elif _DECIMAL.fullmatch(text):
+        elif _DECIMAL.fullmatch(text) and isfinite(float(text)):  # as JSON's reader has it
             return self._decimal(text)
         else:
             self._fault("value", "must be a number", element)

@@ -13,24 +13,39 @@ from lxml import etree
 
 from fhir_mappings import narrative, xml_tables
 from fhir_mappings.bundle import JSON
+from fhir_mappings.codes import XHTML
 from fhir_mappings.narrative import FORBIDDEN, REPLACEMENT
 from fhir_mappings.xml_tables import NAMESPACE, Field, Kind, Table
 
+_DIV: Final = f"{{{XHTML}}}div"
 _FHIR_ONLY: Final = {None: NAMESPACE}
 
 
-def to_xml(resource: JSON) -> bytes:
-    """A resource as an XML document in UTF-8.
+def to_xml(resource: JSON, *, indent: bool = False) -> bytes:
+    """A resource as an XML document in UTF-8; ``indent`` is for people.
 
     What XML cannot have in a text (U+FFFE and the like) becomes U+FFFD. Raises ValueError for what is not FHIR R4.
     """
     root = _resource(None, resource)
+    if indent:
+        _indent(root)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
-def from_json(source: bytes) -> bytes:
+def from_json(source: bytes, *, indent: bool = False) -> bytes:
     """As ``to_xml``, for sound FHIR JSON as bytes; decimals keep their digits. Raises ValueError."""
-    return to_xml(json.loads(source, parse_float=str))
+    return to_xml(json.loads(source, parse_float=str), indent=indent)
+
+
+def _indent(element: etree._Element, before: str = "\n") -> None:
+    """Each element on a line of its own, but those of a narrative: there blanks are text."""
+    if element.tag == _DIV:
+        return
+    for child in element:
+        _indent(child, f"{before}  ")
+        child.tail = f"{before}  "
+    if len(element):
+        element.text, element[-1].tail = f"{before}  ", before
 
 
 def _resource(parent: etree._Element | None, resource: JSON) -> etree._Element:

@@ -1,8 +1,7 @@
 """What every interaction works with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -15,9 +14,10 @@ from carepath.delivery.hooks import Hooks
 from carepath.delivery.kafka import Publisher
 from carepath.delivery.live import Live
 from carepath.delivery.relay import Relay
+from carepath.delivery.rounds import Rounds
 from carepath.service.directory import Parties
+from carepath.service.terms import Tariff
 from carepath.store.database import Database
-from carepath.store.times import micros
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 class Context:
     """The running broker. ``address`` is where it is reached, without a slash at its end.
 
-    ``publisher`` is for Kafka, if there is one.
+    ``publisher`` is for Kafka, if there is one; ``rounds`` are what is done beside answering.
     """
 
     database: Database
@@ -42,7 +42,9 @@ class Context:
     open_network: bool = False
     max_bytes: int
     publisher: Publisher | None = None
+    rounds: Sequence[Rounds] = ()
     metrics: Metrics = field(default_factory=Metrics)
+    tariff: Tariff = field(default_factory=Tariff)
 
     @property
     def base_url(self) -> str:
@@ -66,8 +68,3 @@ def context_of(request: Request) -> Context:
     found = request.app.state.context
     assert isinstance(found, Context)  # noqa: S101 -- set by ``application``, nowhere else
     return found
-
-
-def now() -> int:
-    """This moment, in microseconds since 1970."""
-    return micros(datetime.now(UTC))

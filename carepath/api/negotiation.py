@@ -37,6 +37,8 @@ _CHARSETS: Final = {
     Format.JSON: frozenset((None, "utf-8", "utf8", "us-ascii")),
     Format.XML: frozenset((None, "utf-8", "utf8", "us-ascii", "utf-16")),
 }
+_MOST: Final = 100
+"""Ranges of an Accept that are read: nobody means more, and each costs its time."""
 _WEIGHT: Final = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
@@ -104,7 +106,8 @@ def named(accept: str | None, format_: str | None) -> frozenset[Format]:
 
 def _ranges(accept: str) -> Iterator[MediaType]:
     """The ranges that we could answer in, and those that are no FHIR."""
-    named = filter(str.strip, accept.split(","))  # a list may have empty elements: RFC 9110 §5.6.1
+    read = accept.split(",", _MOST)[:_MOST]
+    named = filter(str.strip, read)  # a list may have empty elements: RFC 9110 §5.6.1
     return (one for part in named if (one := media_type(part)).of_our_version)
 
 

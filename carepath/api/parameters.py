@@ -122,13 +122,8 @@ def span(name: str, text: str) -> spans.Span:
 
 def _parts(value: str, mark: str) -> list[str]:
     """The parts between marks; a backslash makes the next character one like others."""
-    found: list[list[str]] = [[]]
-    for piece in re.findall(r"\\.|.", value, re.DOTALL):
-        if piece == mark:
-            found.append([])
-        else:
-            found[-1].append(piece)
-    return ["".join(pieces) for pieces in found]
+    part = rf"{re.escape(mark)}((?:\\.|[^{re.escape(mark)}])*+)"
+    return re.findall(part, mark + value, re.DOTALL)
 
 
 def _unescaped(text: str) -> str:
@@ -252,7 +247,7 @@ def _range(asked: Asked, text: str) -> Range:
 
 
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S")
+_ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^ ]")
 _READERS: Final[Mapping[Kind, Callable[[Asked], Criterion]]] = {
     Kind.TOKEN: _read_token,
     Kind.STRING: _read_string,

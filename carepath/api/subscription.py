@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import partial
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -19,13 +20,16 @@ from starlette.responses import Response
 
 from carepath.api.bodies import resource
 from carepath.api.context import Context, context_of
-from carepath.api.errors import FHIR_JSON, Refused, bad_parameter, outcome_response
+from carepath.api.errors import FHIR_JSON, Refused, bad_parameter
 from carepath.api.exchange import acting_organisation, check_accepted, viewer_of
+from carepath.api.parameters import Asking
+from carepath.api.results import parse
 from carepath.service import subscriptions as service
 from carepath.store import resources, subscriptions
 from carepath.store.database import Connection
 from carepath.store.feed import OPERATOR
 from carepath.store.resources import Stored, Viewer
+from carepath.store.search import Search, page
 from carepath.store.subscriptions import Subscribed
 from fhir_mappings.codes import ORGANISATION_NUMBER
 from fhir_mappings.filters import Known
@@ -42,21 +46,28 @@ _DONE: Final = Issue("informational", "All is well.", "Subscription", severity="
 
 
 async def create(request: Request) -> Response:
-    """201 with its address, and the Subscription as ``Prefer`` wants it; 422 with everything that is wrong with it."""
+    """201 with its address, and the Subscription as ``Prefer`` wants it; 422 with everything that is wrong with it.
+
+    200 with the one that ``If-None-Exist`` finds, 412 when it finds several.
+    """
     check_accepted(request)
-    if "if-none-exist" in request.headers:
-        text = "conditional create is not offered here: search first"
-        issue = Issue("not-supported", text, "http.If-None-Exist")
-        return outcome_response(412, (issue,))
     receiver = acting_organisation(request) or OPERATOR
+    viewer = viewer_of(request)
     given = await resource(request, _TYPE)
+    condition = request.headers.get("if-none-exist")
+    found: list[Stored] = []
 
     def write(context: Context, conn: Connection) -> Stored:
         now = datetime.now(UTC)
+        if condition is not None:
+            found.extend(_existing(context, conn, condition, viewer, now))
+        if found:
+            return found[0]
         asked = _asked(context, conn, given, now)
         return service.create(conn, context.database.keys, receiver, given, asked, now)
 
-    return _written(request, 201, await _in_transaction(request, write))
+    stored = await _in_transaction(request, write)
+    return _written(request, 200 if found else 201, stored)
 
 
 async def update(request: Request) -> Response:
@@ -113,6 +124,22 @@ async def _in_transaction(
     done = await run_in_threadpool(run)
     context.hooks.wake()
     return done
+
+
+def _existing(
+    context: Context, conn: Connection, condition: str, viewer: Viewer, now: datetime
+) -> list[Stored]:
+    """What is there already (https://hl7.org/fhir/R4/http.html#ccreate). Raises 412 when it is several."""
+    asking = Asking(base_url=context.base_url, now=now)
+    wanted = parse(_TYPE, parse_qsl(condition, keep_blank_values=True), strict=True, asking=asking)
+    if not wanted.criteria:
+        raise bad_parameter("If-None-Exist", "search parameters of Subscription, such as url=…")
+    subscriptions.wait_for_turn(conn)
+    search = Search(type=_TYPE, criteria=wanted.criteria, viewer=viewer)
+    matches = page(conn, context.database.keys, search, count=2, after=None)
+    if len(matches) > 1:
+        raise HTTPException(412, "several Subscriptions are what If-None-Exist asks for")
+    return [match.found for match in matches]
 
 
 def _found(conn: Connection, id_: str, viewer: Viewer) -> Subscribed | None:

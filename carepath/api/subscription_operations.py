@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from carepath.api.bundles import searchset
-from carepath.api.context import Context, context_of, now
+from carepath.api.context import Context, context_of
 from carepath.api.errors import bad_parameter
 from carepath.api.exchange import check_accepted, fhir_response, viewer_of
 from carepath.api.operation_parameters import asked
@@ -25,7 +25,7 @@ from carepath.store import resources, subscriptions
 from carepath.store.database import Connection
 from carepath.store.resources import Viewer
 from carepath.store.subscriptions import Subscribed
-from carepath.store.times import instant
+from carepath.store.times import instant, now
 from fhir_mappings import notification as fhir
 from pathways.subscriptions import Content, NotificationType, SubscriptionStatus
 

@@ -1,5 +1,6 @@
 """``carepath worker``: takes in what comes at Kafka, in the foreground."""
 
+import gc
 from typing import Annotated, NoReturn
 
 import typer
@@ -43,6 +44,7 @@ def worker(
 
 def _work(chosen: Settings) -> NoReturn:
     """What this needs takes seconds to load, and a health check comes often."""
+    gc.disable()  # what is loaded stays: looking for garbage in it takes a tenth of the time
     from carepath.cli import local  # noqa: PLC0415
     from carepath.wiring import store, worker  # noqa: PLC0415
 

@@ -15,7 +15,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -27,12 +26,12 @@ from carepath.delivery.hook_life import Done, Schedule, Step, after, step, text,
 from carepath.delivery.notifications import as_asked, is_whole_feed, next_events, notification
 from carepath.delivery.relay import ANY, Relay
 from carepath.service.subscriptions import show
-from carepath.store import hooks
+from carepath.store import hooks, times
 from carepath.store.database import Connection, Database, out_of_reach
 from carepath.store.failpoints import reached
 from carepath.store.hooks import Due, Room
 from carepath.store.subscriptions import Event, Subscribed
-from carepath.store.times import instant, micros
+from carepath.store.times import instant
 from pathways.subscriptions import NotificationType
 
 log = structlog.get_logger()
@@ -147,12 +146,12 @@ class Hooks:
         """Which are still ours of those that fly, and who is taken on."""
         with self._database.read() as conn:
             held = hooks.held(conn, self._name)
-            idle = not any(hooks.due(conn, room, _now()) for room in rooms)
+            idle = not any(hooks.due(conn, room, times.now()) for room in rooms)
         if idle and not landed and not renewed:
             return held, []
         if any(done.answer for done in landed):
             reached("after_webhook_before_mark")
-        now = _now()
+        now = times.now()
         with self._database.write() as conn:
             self._settle(conn, landed, now)  # in the order of ids, as numbers are given
             hooks.renew(conn, renewed, self._name, _until(now))  # waits for nobody
@@ -187,7 +186,7 @@ class Hooks:
 
     def _close(self) -> None:
         with self._database.write() as conn:
-            self._settle(conn, self._landed, _now())
+            self._settle(conn, self._landed, times.now())
         with self._database.write() as conn:
             hooks.release(conn, self._name)
 
@@ -205,7 +204,7 @@ class Hooks:
 
     async def _done(self, caller: Caller, one: Subscribed) -> Done:
         """Take the next step."""
-        now = _now()
+        now = times.now()
         next_ = step(one, now)
         if not isinstance(next_.value, NotificationType):
             return Done(one, next_)
@@ -260,10 +259,6 @@ class _Message:
     body: bytes
     upto: int
     handed: int
-
-
-def _now() -> int:
-    return micros(datetime.now(UTC))
 
 
 def _until(now: int) -> int:

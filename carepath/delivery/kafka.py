@@ -23,7 +23,7 @@ import structlog
 from carepath.delivery.kafka_records import Record, by_reference, key_of, record, topic_of
 from carepath.delivery.kafka_writer import Away, Writer, Written
 from carepath.delivery.relay import ANY, Relay
-from carepath.store import feed, streams
+from carepath.store import feed, streams, times
 from carepath.store.database import Connection, Database, DatabaseError
 from carepath.store.failpoints import reached
 from carepath.store.feed import Item
@@ -181,7 +181,7 @@ class Publisher:
 
     def _load(self, taken: Sequence[str]) -> list[Flight]:
         """What they are to be sent; those with nothing to send have landed already."""
-        now = micros(datetime.now(UTC))
+        now = times.now()
         with self._database.read() as conn:
             cursors = streams.cursors(conn, taken)
             found = feed.unpublished(conn, taken, now, limit=_LIMIT, size=_SIZE, total=_TOTAL)

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -21,7 +20,7 @@ from carepath.delivery.together import Together
 from carepath.store import feed, following
 from carepath.store.database import Connection, Database
 from carepath.store.subscriptions import Subscribed
-from carepath.store.times import micros
+from carepath.store.times import now
 
 log = structlog.get_logger()
 
@@ -113,18 +112,18 @@ class Live:
 
     def _write(self, sent: dict[str, int]) -> None:
         with self._database.write() as conn:
-            following.delivered(conn, sent, _now())
+            following.delivered(conn, sent, now())
 
     def _read_news(self, asked: Sequence[Asked]) -> dict[Asked, News]:
         with self._database.read() as conn:
-            return news(conn, self._base_url, asked, _now())
+            return news(conn, self._base_url, asked, now())
 
     def _read_pages(self, asked: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Page]:
         with self._database.read() as conn:
             return {one: self._page(conn, *one) for one in asked}
 
     def _page(self, conn: Connection, receiver: str, since: int) -> Page:
-        items = feed.after(conn, receiver, since, _now(), limit=_PAGE)
+        items = feed.after(conn, receiver, since, now(), limit=_PAGE)
         more = bool(items) and items[-1].number < feed.last(conn, receiver)
         return Page([(item.number, self._event(item)) for item in items], more)
 
@@ -132,7 +131,3 @@ class Live:
         """One event on the wire; a Bundle written over several lines takes as many ``data`` lines."""
         data = b"\ndata: ".join(cloud_event(item, self._base_url).splitlines())
         return b"id: %d\nevent: %b\ndata: %b\n\n" % (item.number, event_code(item).encode(), data)
-
-
-def _now() -> int:
-    return micros(datetime.now(UTC))

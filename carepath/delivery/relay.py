@@ -8,13 +8,12 @@ import asyncio
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import structlog
 
 from carepath.store import feed, numbering
 from carepath.store.database import Database
-from carepath.store.times import micros
+from carepath.store.times import now
 
 log = structlog.get_logger()
 
@@ -65,7 +64,7 @@ class Relay:
         if idle and not handed:
             return {}
         with self._database.write() as conn:
-            feed.delivered(conn, handed, micros(datetime.now(UTC)))
+            feed.delivered(conn, handed, now())
             grown = numbering.number(conn)
         if handed:
             self.wake()  # another relay may have left a feed alone because we had it locked

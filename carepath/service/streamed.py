@@ -1,4 +1,6 @@
-"""What came in a stream cannot be answered: its sender hears in its feed, and what was turned away is parked.
+"""Who cannot be answered at once hears in its feed: of what came in a stream, and of what was parked first.
+
+What was turned away is parked.
 
 Everything is in the batch's own transaction and has a deterministic id: read again, it changes nothing.
 """
@@ -13,6 +15,7 @@ import orjson
 from carepath.service import answers
 from carepath.service.answers import Answer, Submission, Verdict
 from carepath.service.intake import parked_id
+from carepath.store import feed
 from carepath.store.arrivals import Arrival
 from carepath.store.feed import PARKED
 from carepath.store.positions import Origin, Position
@@ -25,6 +28,14 @@ from pathways.refusals import Reason, Refusal
 
 FAULT: Final = "fault"
 """Why something was parked that we failed at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What an answer is for: the organisation that gets it, and where the record stood, if in a stream."""
+
+    organisation: str
+    where: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -55,7 +66,8 @@ class Streamed:
             at=self.unit.now,
             base_url=self.base_url,
         )
-        self._tell(submission, id_, stable_id("receipt", id_), orjson.dumps(receipt))
+        record = _record(submission)
+        self._tell(record, id_, stable_id("receipt", id_), orjson.dumps(receipt))
 
     def answered(self, submission: Submission, arrival: Arrival, answer: Answer) -> None:
         """The receipt in the feed; and where the bytes would be kept nowhere else, they are parked.
@@ -68,11 +80,21 @@ class Streamed:
             self._notice(submission, parked_id(arrival), answer.parked)
         elif answer.refusal is not None and answer.event_id is None:
             self.turned_away(submission, answer.refusal, arrival.message.id, parked_id(arrival))
-        elif answer.status >= 400:
+        else:
+            self._answer(_record(submission), arrival, answer)
+
+    def answered_later(self, parked: str, arrival: Arrival, answer: Answer) -> None:
+        """The verdict on what was parked first under that id: the answer to the record it came in."""
+        if answer.verdict is not Verdict.DUPLICATE and answer.event_id is not None:
+            self._answer(self._parked_record(parked, arrival), arrival, answer)
+
+    def _answer(self, record: _Record, arrival: Arrival, answer: Answer) -> None:
+        """Once there is a verdict that its sender is told of."""
+        if answer.status >= 400:
             receipt = answers.fatal(arrival, answer.body, base_url=self.base_url, at=self.unit.now)
-            self._tell(submission, arrival.id, answers.receipt_id(arrival), receipt)
+            self._tell(record, arrival.id, answers.receipt_id(arrival), receipt)
         elif answer.status == 200:
-            self._tell(submission, arrival.id, answers.receipt_id(arrival), answer.body)
+            self._tell(record, arrival.id, answers.receipt_id(arrival), answer.body)
 
     def _park(self, submission: Submission, id_: str, reason: str, about: str | None) -> None:
         self.unit.park(
@@ -103,7 +125,7 @@ class Streamed:
             "offset": origin.offset,
         }
         self.unit.send(
-            id=stable_id("outbox", id_, PARKED),
+            id=_notice_id(id_),
             receiver=PARKED,
             kind=PARKED,
             patient=None,
@@ -112,17 +134,25 @@ class Streamed:
             body=orjson.dumps(told),
         )
 
-    def _tell(self, submission: Submission, about: str, receipt_id: str, receipt: bytes) -> None:
+    def _parked_record(self, parked: str, arrival: Arrival) -> _Record:
+        """As the notice tells it; the sender itself, where it came over HTTP or the notice's content has expired."""
+        if not (notice := feed.said(self.unit.connection, _notice_id(parked))):
+            return _Record(arrival.sender)
+        told = orjson.loads(notice)
+        where = (told["topic"], str(told["partition"]), str(told["offset"]))
+        return _Record(told["organisation"], where)
+
+    def _tell(self, record: _Record, about: str, receipt_id: str, receipt: bytes) -> None:
         """To the organisation whose stream it is, which may send for its units.
 
         Once for each record: who sends a message again is answered again, a record that is read again is not, not
-        even under another UUID of its topic (``_place``).
+        even under another UUID of its topic (``_place``), or when it was parked and is answered later.
         """
-        receiver, origin = submission.organisation or "", _origin(submission)
-        where = (origin.topic, str(origin.partition), str(origin.offset))
         self.unit.send(
-            id=stable_id("outbox", about, receiver, EventCode.ACKNOWLEDGEMENT, *where),
-            receiver=receiver,
+            id=stable_id(
+                "outbox", about, record.organisation, EventCode.ACKNOWLEDGEMENT, *record.where
+            ),
+            receiver=record.organisation,
             kind=EventCode.ACKNOWLEDGEMENT.value,
             patient=None,
             event=None,
@@ -139,6 +169,16 @@ def _place(submission: Submission) -> str:
     """Which record it is, by what stands there: a worker may know a topic that was made anew by its old UUID."""
     origin, content = _origin(submission), hashlib.sha256(submission.source).hexdigest()
     return stable_id("parked", origin.topic, str(origin.partition), str(origin.offset), content)
+
+
+def _record(submission: Submission) -> _Record:
+    origin = _origin(submission)
+    where = (origin.topic, str(origin.partition), str(origin.offset))
+    return _Record(submission.organisation or "", where)
+
+
+def _notice_id(parked: str) -> str:
+    return stable_id("outbox", parked, PARKED)
 
 
 def _origin(submission: Submission) -> Origin:

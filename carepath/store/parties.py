@@ -5,15 +5,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-import orjson
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
-from carepath.store import codec, indexing
+from carepath.store import codec, indexing, versions
 from carepath.store.blind import Keys
 from carepath.store.indexing import Found
-from carepath.store.tables import meta, parties, resource_versions, resources
-from carepath.store.times import micros
+from carepath.store.tables import meta, parties
 from carepath.store.upserts import insert_new, replace_rows
 from pathways.parties import Directory, Party
 
@@ -46,7 +45,7 @@ def upsert(
     conn: Connection,
     keys: Keys,
     party: Party,
-    organization: Mapping[str, object],
+    organization: Mapping[str, Any],
     found: Found,
     now: datetime,
 ) -> bool:
@@ -59,7 +58,7 @@ def upsert(
     if known is not None and bytes(known) == body:
         return False
     replace_rows(conn, parties, [{"key": party.key, "seen": party.seen, "body": body}])
-    _new_version(conn, party.key, organization, now)
+    versions.keep(conn, organization, now)
     indexing.write(conn, keys, {}, {("Organization", party.key): found})
     _count(conn)
     return True
@@ -69,20 +68,3 @@ def _count(conn: Connection) -> None:
     insert_new(conn, meta, [{"name": _COUNTER, "value": 0}])
     mine = update(meta).where(meta.c.name == _COUNTER)
     conn.execute(mine.values(value=meta.c.value + 1))
-
-
-def _new_version(
-    conn: Connection, key: str, organization: Mapping[str, object], now: datetime
-) -> None:
-    identity = {"type": "Organization", "id": key}
-    newest = select(resources.c.version).filter_by(**identity)
-    version = (conn.execute(newest).scalar() or 0) + 1
-    instant = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    body = {**organization, "meta": {"versionId": str(version), "lastUpdated": instant}}
-    row = {**identity, "version": version, "updated": micros(now)}
-    replace_rows(conn, resources, [{**_NO_INDEX, **row}])
-    conn.execute(insert(resource_versions).values(**row, body=orjson.dumps(body)))
-
-
-_NO_INDEX = {column.name: None for column in resources.columns} | {"deleted": False}
-"""A party's resource is about no patient."""

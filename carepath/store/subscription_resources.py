@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
-from carepath.store import indexing
+from carepath.store import indexing, versions
 from carepath.store.blind import Keys
 from carepath.store.indexing import Found
 from carepath.store.resources import NEWEST, Stored, stored
 from carepath.store.tables import resource_versions, resources
 from carepath.store.times import micros
-from carepath.store.upserts import replace_rows
 
 _TYPE: Final = "Subscription"
 
@@ -28,16 +26,10 @@ def keep(
 
     ``found`` is what it is searched by. The caller holds the row of ``subscriptions`` (``locked``, or just made).
     """
-    version = _version(conn, resource["id"]) + 1
-    stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    meta = {**resource.get("meta", {}), "versionId": str(version), "lastUpdated": stamp}
-    body = orjson.dumps({**resource, "meta": meta})
-    row = {"type": _TYPE, "id": resource["id"], "version": version, "updated": micros(now)}
-    replace_rows(conn, resources, [{**_NO_INDEX, **row, "status": resource["status"]}])
-    conn.execute(insert(resource_versions).values(**row, body=body))
-    place = {(_TYPE, str(resource["id"])): found}
-    indexing.write(conn, keys, place if version == 1 else {}, {} if version == 1 else place)
-    return Stored(_TYPE, resource["id"], version, now, False, body)
+    kept = versions.keep(conn, resource, now)
+    place, first = {(_TYPE, kept.id): found}, kept.version == 1
+    indexing.write(conn, keys, place if first else {}, {} if first else place)
+    return kept
 
 
 def delete(conn: Connection, id_: str, now: datetime) -> None:
@@ -56,13 +48,3 @@ def current(conn: Connection, id_: str) -> Stored | None:
     mine = NEWEST.where(resources.c.type == _TYPE, resources.c.id == id_)
     row = conn.execute(mine).mappings().first()
     return None if row is None else stored(row)
-
-
-def _version(conn: Connection, id_: str) -> int:
-    mine = select(resources.c.version).where(resources.c.type == _TYPE, resources.c.id == id_)
-    return conn.execute(mine).scalar() or 0
-
-
-_NO_INDEX: Final[Mapping[str, Any]] = {column.name: None for column in resources.columns} | {
-    "deleted": False
-}

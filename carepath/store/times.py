@@ -11,6 +11,16 @@ def micros(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+def now() -> int:
+    """This moment in microseconds since 1970."""
+    return micros(datetime.now(UTC))
+
+
+def stamp(moment: datetime) -> str:
+    """An instant of FHIR with microseconds, of an aware datetime: those in UTC end in Z."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def instant(value: int) -> datetime:
     """The inverse of ``micros``, in UTC."""
     return _EPOCH + timedelta(microseconds=value)

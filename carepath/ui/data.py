@@ -1,14 +1,14 @@
 """The pages' data, from the store; what changes is heard from the relay."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 
 from carepath.delivery.relay import Relay
 from carepath.store import overview, parties, queries
 from carepath.store.database import Database
 from carepath.store.feed import OPERATOR
 from carepath.store.resources import Viewer
-from carepath.store.times import micros
+from carepath.store.times import micros, now
 from carepath.ui.routes import Data, PatientPage, PatientRow
 from fhir_mappings.identifiers import canonical
 from pathways.parties import Identifier
@@ -48,7 +48,7 @@ class _Source:
             )
 
     def page(self, key: str, as_of: datetime | None) -> PatientPage | None:
-        viewer = Viewer(None, micros(datetime.now(UTC)))
+        viewer = Viewer(None, now())
         with self._database.read() as conn:
             known = overview.patient(conn, key)
             if known is None:

@@ -239,8 +239,9 @@ class Dying(Service):
         """It is no more."""
 
 
-def test_what_waits_is_placed_by_the_next_process(broker: Door) -> None:
-    """That its matter is known now is written with the matter; the sender hears of it in the end."""
+@pytest.mark.parametrize(("sender", "house"), [("gp", "gp"), ("surgery", "ward")])
+def test_what_waits_is_placed_by_the_next_process(broker: Door, sender: str, house: str) -> None:
+    """That its matter is known now is written with the matter; whose topic it came in hears of it once in the end."""
     accepted: dict[str, Any] = {
         "code": EventCode.REFERRAL_ACCEPTED,
         "facts": ReferralFacts(identifiers=REFERRAL),
@@ -250,17 +251,19 @@ def test_what_waits_is_placed_by_the_next_process(broker: Door) -> None:
         "facts": ReferralFacts(identifiers=REFERRAL),
     }
     keys = (Key(KeyRank.REFERRAL, f"{REFERRAL[0].system}|{REFERRAL[0].value}"),)
-    to_gp: dict[str, Any] = {"destinations": (Destination(ref("gp")),), "keys": keys}
+    to: dict[str, Any] = {"destinations": (Destination(ref(sender)),), "keys": keys}
     dying = Dying(broker.service.database, broker.service.options)
-    answer = admission(2, "gp", destinations=(), keys=keys, **accepted)
-    dying.receive([replace(record(answer, 0), organisation="gp")])
-    dying.receive([record(admission(1, **to_gp, **referred), 1)])
+    answer = admission(2, sender, destinations=(), keys=keys, **accepted)
+    dying.receive([replace(record(answer, 0), organisation=house)])
+    referral = admission(1, "other-hospital", **to, **referred)
+    dying.receive([replace(record(referral, 1), organisation="other-hospital")])
     assert [reason for reason, _ in aside(broker)] == ["unknown-matter"]
     broker.service.place_due()
     assert aside(broker) == []
-    broker.service.receive([replace(record(answer, 0), organisation="gp")])  # read again
-    assert receipts(broker, "gp") == [(matters.message_id(2), "ok")]
-    assert broker.kinds("ward") == ["acknowledgement", "referral-accepted"]
+    for topic_id in "ab":  # read again, also by who knows the topic by another UUID
+        broker.service.receive([replace(record(answer, 0, topic_id), organisation=house)])
+    assert receipts(broker, house) == [(matters.message_id(2), "ok")]
+    assert broker.kinds("other-hospital") == ["acknowledgement", "referral-accepted"]
 
 
 def test_a_fault_of_ours_holds_nobody_up(broker: Door) -> None:

@@ -1,6 +1,7 @@
 """Many at once: senders, relays, and clients that change their minds. Numbers have no gaps, whoever is first."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import count, product
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from carepath.store import feed, numbering
+from carepath.store import feed, numbering, subscriptions
 from carepath.store.database import Database, open_database
 from carepath.store.tables import outbox, subscription_events
 from pathways.subscriptions import SubscriptionStatus, Topic
@@ -49,6 +50,21 @@ def together(*works: Callable[[], None]) -> None:
         thread.join()
     if faults:
         raise faults[0]
+
+
+def test_who_makes_one_only_where_there_is_none_is_alone(store: Database) -> None:
+    """Looking and making are one step: two at once would both find none."""
+    inside: list[str] = []
+
+    def look_and_make() -> None:
+        with store.write() as conn:
+            subscriptions.wait_for_turn(conn)
+            inside.append("I am")
+            time.sleep(0.001)
+            assert inside == ["I am"]
+            inside.clear()
+
+    together(look_and_make, look_and_make)
 
 
 def test_numbers_have_no_gaps_whoever_is_first(store: Database) -> None:

@@ -1,7 +1,6 @@
 """kill -9 while notifications flow: none is lost, none gets another number, whatever the server was doing."""
 
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -10,7 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from carepath.store.tables import subscriptions
+from tests.contract.stored import opened
 from tests.integration.backport import subscription
 from tests.integration.hooking import count
 from tests.integration.serving import Server
@@ -22,7 +24,7 @@ from tests.servers import free_port
 
 Start = Callable[[str], Server]
 
-KILLS = 10
+KILLS = 6
 CLIENTS = 2
 FAILPOINTS = ("mid_webhook", "after_webhook_before_mark")
 ASKED: Sequence[dict[str, Any]] = (
@@ -55,14 +57,14 @@ def subscribers() -> Iterator[list[Subscriber]]:
 @pytest.mark.timeout(300)
 def test_kill_9_loses_no_notification(
     start: Start,
-    sqlite_url: str,
+    database_url: str,
     subscribers: list[Subscriber],
     seed: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Ten times: at any moment, in the middle of a POST, and between an answer and the note of it."""
+    """Six times: at any moment, in the middle of a POST, and between an answer and the note of it."""
     chance, address = random.Random(seed), Address()
-    server = start(sqlite_url)
+    server = start(database_url)
     ids = [subscribe(server, *one) for one in zip(subscribers, ASKED, strict=True)]
     until(lambda: all(one.got for one in subscribers))
     with Load(address, seed).running(CLIENTS):
@@ -78,10 +80,10 @@ def test_kill_9_loses_no_notification(
                 place = f"{FAILPOINTS[kill % 3 - 1]}:{chance.randint(2, 12)}"
                 with monkeypatch.context() as environment:
                     environment.setenv("CAREPATH_FAILPOINT", place)
-                    die_by_itself(start, sqlite_url, address)
-            give_back(sqlite_url)
+                    die_by_itself(start, database_url, address)
+            give_back(database_url)
             if kill % 3 == 2 or kill + 1 == KILLS:
-                server = start(sqlite_url)
+                server = start(database_url)
         address.up(server.url)
     assert_all_came(server, dict(zip(ids, subscribers, strict=True)))
 
@@ -112,8 +114,8 @@ def subscribe(server: Server, subscriber: Subscriber, asked: dict[str, Any]) -> 
 
 def give_back(url: str) -> None:
     """As if the leases of the server that died had run out."""
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
-        connection.execute("UPDATE subscriptions SET leased_until = 0")
+    with opened(url) as database, database.write() as connection:
+        connection.execute(update(subscriptions).values(leased_until=0))
 
 
 def assert_all_came(server: Server, subscribers: dict[str, Subscriber]) -> None:

@@ -155,9 +155,19 @@ def test_every_fault_is_told_with_its_place(client: httpx.Client) -> None:
     assert "secret" not in str(issues)
 
 
-def test_conditional_create_is_not_offered(client: httpx.Client) -> None:
-    """412: a double would be worse."""
-    refused(ask(client, subscription(None), **{"If-None-Exist": "status=active"}), 412)
+def test_conditional_create(client: httpx.Client) -> None:
+    """Made where there is none, else the answer is the one that is there; of several, it is not known which."""
+    mine = {"X-Carepath-Org": "conditional"}
+    once = {**mine, "If-None-Exist": "type=websocket&status=active"}
+
+    made, again = (ask(client, subscription(None), **once) for _ in range(2))
+    assert (made.status_code, again.status_code) == (201, 200)
+    assert (made.content, made.headers["location"]) == (again.content, again.headers["location"])
+    assert ask(client, subscription(None), **mine).status_code == 201
+    refused(ask(client, subscription(None), **once), 412)
+
+    for wrong in ("", "colour=red", "_count=1"):  # nothing that would tell one from others
+        refused(ask(client, subscription(None), **{**mine, "If-None-Exist": wrong}), 400)
 
 
 def test_xml_is_as_good(client: httpx.Client) -> None:

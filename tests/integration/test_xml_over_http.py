@@ -2,9 +2,11 @@
 
 import base64
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -218,6 +220,15 @@ def test_a_forms_parameter_counts_too(broker: Broker) -> None:
     assert wrong.status_code == 406
 
 
+def test_a_person_gets_it_indented(broker: Broker) -> None:
+    """In either format, by the address or a form."""
+    for format_, line in ((FHIR, "\n  "), (XML, "\n  <")):
+        asked = {"_pretty": "true", "_count": "0", "_format": format_}
+        get = broker.http.get("/fhir/Task", params=asked)
+        for answer in (get, broker.http.post("/fhir/Task/_search", data=asked)):
+            assert line in answer.text
+
+
 def test_a_known_version_is_not_sent_again(broker: Broker) -> None:
     """In no format."""
     broker.taken(admission(Matter()))
@@ -376,3 +387,14 @@ def test_files_in_xml_are_published(broker: Broker, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         (receipt,) = json.loads(done.stdout)
         assert (receipt["answer"], receipt["message"]) == ("ok", message_id(message))
+
+
+def test_our_own_fault_is_told_in_the_format_asked_for(broker: Broker) -> None:
+    """What goes wrong outside of all interactions, too; nothing of it is told."""
+    broker.taken(admission(Matter()))
+    ((patient,),) = broker.select("SELECT patient FROM inbox ORDER BY received DESC LIMIT 1")
+    with closing(sqlite3.connect(broker.file)) as connection, connection:
+        connection.execute("UPDATE resource_versions SET body = x'7B' WHERE id = ?", (patient,))
+    answer = broker.http.get(f"/fhir/Patient?_id={patient}", headers={"Accept": XML})
+    assert answer.status_code == 500
+    assert told(answer)["issue"][0]["code"] == "exception"

@@ -22,6 +22,7 @@ JSON = dict[str, Any]
 DOCUMENT = document(ROUTES, "1.2.3")
 PATHS: dict[str, JSON] = DOCUMENT["paths"]
 ASKING = Asking(base_url="https://broker.example/fhir", now=datetime(2026, 3, 2, tzinfo=UTC))
+CONTROLS = {"_format", "_pretty", "_count", "_summary", "_elements", "_total"}
 IN_PATH = {"id": "a-1.B", "version": "17"}
 
 
@@ -104,7 +105,7 @@ def test_search_parameters_are_those_that_are_read() -> None:
         stems = {re.sub(r"[:.].*", "", name) for name in searched}
         led = {"_include": includes(type_), "_revinclude": revincludes(type_)}
         assert stems == {*known, "_sort", *(name for name, offered in led.items() if offered)}
-        assert {*asked} == searched | {"_format", "_count", "_summary", "_elements", "_total"}
+        assert {*asked} == searched | CONTROLS
 
 
 SEARCHED = [

@@ -2,6 +2,7 @@
 
 import pytest
 
+from carepath import texts
 from carepath.api.negotiation import Format, named, sent, wanted
 
 JSON, XML = Format.JSON, Format.XML
@@ -122,3 +123,11 @@ def test_who_wants_fhir_and_nothing_else(
 ) -> None:
     """Gets a Binary as a resource, where the bytes are something else."""
     assert named(accept, format_) == found
+
+
+@pytest.mark.parametrize(("before", "found"), [(99, XML), (100, None)])
+def test_a_hundred_ranges_are_read(before: int, found: Format | None) -> None:
+    """Whoever names more gains nothing by it, and costs nobody time."""
+    accept = "text/html," * before + "application/fhir+xml"
+    assert wanted(accept, None, JSON) is found
+    assert texts.language("fr," * before + "en") == ("en" if found else "nb")

@@ -108,13 +108,17 @@ def _without_declarations(text: str) -> str:
 
 
 def test_decimals_keep_their_digits() -> None:
-    """From XML to JSON and back; to readers of parsed JSON they are numbers as any others."""
+    """From XML to JSON and back, indented or not; to readers of parsed JSON they are numbers as any others."""
     inside = '<code><text value="x"/></code><valueQuantity><value value="1.10"/></valueQuantity>'
     source = document(f'<status value="final"/>{inside}', "Observation")
     told = xml.as_json(source)
     assert isinstance(told, bytes)
     assert b'"valueQuantity":{"value":1.10}' in told
     assert b'<value value="1.10"/>' in xml.from_json(told)
+    assert b'\n  <valueQuantity>\n    <value value="1.10"/>\n  <' in xml.from_json(
+        told, indent=True
+    )
+    assert b'\n  "valueQuantity": {\n    "value": 1.10\n  }' in formats.indented(told)
     assert read_xml(source)["valueQuantity"] == {"value": 1.1}
     for digits in ("0", "-1.000", "1E3", "9" * 40 + ".5"):
         assert xml.from_json(xml.as_json(source.replace(b"1.10", digits.encode()))).count(  # type: ignore[arg-type]
@@ -142,12 +146,14 @@ def test_whatever_is_taken_in_as_json_can_be_answered_in_xml(
 
 @pytest.mark.parametrize("div", DIVS)
 def test_a_narrative_is_written_in_one_way(div: str) -> None:
-    """Whoever writes it differently says the same, in JSON and in XML."""
+    """Whoever writes it differently says the same, in JSON and in XML, where its blanks are its own."""
     told = narrative.normal(div)
     assert told.startswith("<div xmlns=") or told == DIVS[1]
     assert narrative.normal(told) == told
     text = {"status": "generated", "div": div}
-    assert read_xml(xml.to_xml({"resourceType": "Patient", "text": text}))["text"]["div"] == told
+    for indent in (False, True):
+        source = xml.to_xml({"resourceType": "Patient", "text": text}, indent=indent)
+        assert read_xml(source)["text"]["div"] == told
 
 
 @pytest.mark.parametrize(

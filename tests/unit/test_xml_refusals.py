@@ -127,6 +127,16 @@ INVALID = {
         "must be a number",
         "Observation.valueQuantity.value",
     ),
+    "infinity": (
+        document('<valueQuantity><value value="1e999"/></valueQuantity>', "Observation"),
+        "must be a number",
+        "Observation.valueQuantity.value",
+    ),
+    "beyond 64 bits": (
+        document('<multipleBirthInteger value="-9999999999999999999"/>'),
+        "whole number",
+        "Patient.multipleBirthInteger",
+    ),
     "other namespace": (document('<id xmlns="urn:x" value="x"/>'), "no such element", "Patient.id"),
     "div of FHIR": (document("<text><div/></text>"), "no such element", "Patient.text.div"),
     "two contained": (
