@@ -9,7 +9,18 @@ from typing import Final
 from rich.console import Console
 from rich.markdown import Markdown
 
-from bench import formats, growth, http, kafka, organisations, pipe, stores, subscribers, timeline
+from bench import (
+    formats,
+    growth,
+    http,
+    kafka,
+    organisations,
+    pipe,
+    stores,
+    subscribers,
+    timeline,
+    watching,
+)
 from bench.figures import Figure, keep, machine, markdown
 
 PARTS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
@@ -21,6 +32,7 @@ PARTS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "subscribers": subscribers.run,
     "timeline": timeline.run,
     "growth": growth.run,
+    "watching": watching.run,
 }
 
 

@@ -127,6 +127,21 @@ class Settings(BaseSettings):
         description="How often a rest-hook is tried before its Subscription is in error: quick, 3 times in"
         " seconds; long, 8 times in 28 hours.",
     )
+    mllp_host: str = Field("127.0.0.1", description="The address to listen on for HL7 v2.")
+    mllp_port: int = Field(
+        2575, ge=0, le=65535, description="The port for HL7 v2 over MLLP; 0 takes a free one."
+    )
+    mllp_cert_file: Path | None = Field(
+        None, description="PEM file of the listener's certificate: then it speaks TLS only."
+    )
+    mllp_key_file: Path | None = Field(None, description="PEM file of that certificate's key.")
+    mllp_client_ca_file: Path | None = Field(
+        None,
+        description="PEM file of the CAs that vouch for senders over TLS; without it any may connect.",
+    )
+    mllp_idle_seconds: float = Field(
+        600, gt=0, description="An MLLP connection that says nothing for so long is closed."
+    )
     worker_id: str = Field(
         default_factory=socket.gethostname,
         description="What tells a worker from the others, the same after each start.",
@@ -148,6 +163,36 @@ class Settings(BaseSettings):
         description="A worker that has work and gets nowhere for so long ends, with an error.",
     )
 
+    payment_rates: dict[int, int] = Field(
+        default_factory=dict,
+        description='NOK by year, for years whose rate for a payment day is newer than this release: {"2026": 6000}.',
+    )
+    payment_same_day: bool = Field(
+        False,
+        description="A readiness that is withdrawn on its own day counts as a payment day.",
+    )
+    watch: bool = Field(
+        True,
+        description="'carepath serve' watches over promises. Without it, run 'carepath watch --once' regularly.",
+    )
+    smtp: str | None = Field(
+        None,
+        pattern=r"^[^:\s]+:\d{1,5}$",
+        description="HOST:PORT of the mail server that tells people of missed deadlines; without it nobody is mailed.",
+    )
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the mail server is spoken to; none is for tests."
+    )
+    smtp_sender: str = Field(
+        "carepath@localhost", description="In whose name mail to people is sent."
+    )
+    smtp_username: str | None = Field(None, description="Who we are to the mail server.")
+    smtp_password: SecretStr | None = Field(None, description="Its password.")
+    pager_url: AnyHttpUrl | None = Field(
+        None,
+        description="Where text messages of urgent deadlines are handed over:"
+        ' POST {"to": NUMBER, "text": TEXT}. Without it nobody gets any.',
+    )
     tracing: bool = Field(
         False,
         description="Tell OpenTelemetry what is done and how long it takes, where its OTEL_* variables say."
@@ -178,5 +223,9 @@ class Settings(BaseSettings):
     @property
     def exposed(self) -> bool:
         """Open mode would listen where strangers can call, and nobody said that this is wanted."""
-        beyond = self.host not in LOOPBACK
+        return self.exposed_at(self.host)
+
+    def exposed_at(self, host: str) -> bool:
+        """As ``exposed``, on another address."""
+        beyond = host not in LOOPBACK
         return self.open_mode and beyond and self.open_network != NETWORK_CONSENT

@@ -13,6 +13,7 @@ A corrected or cancelled entry has no text of its own: ``entry.admission.revise`
 import re
 from collections.abc import Mapping
 from datetime import tzinfo
+from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ALIASES = {"no": "nb", "nn": "nb"}  # who reads nynorsk is better served by bokmål than by English
 _LOCALES = {"nb": "nb_NO", "en": "en_GB"}
 _INSTANT = {"nb": "EEE d. MMM y 'kl.' HH:mm", "en": "EEE d MMM y 'at' HH:mm"}
+_MOST = 100  # languages of an Accept-Language that are read: nobody means more
 _DAY = {"nb": "EEE d. MMM y", "en": "EEE d MMM y"}
 
 
@@ -85,14 +87,22 @@ def _fill(text: str, params: Mapping[str, str | Moment], language: str) -> str:
 
     def value(match: re.Match[str]) -> str:
         found = params.get(match[1], "")
+        if isinstance(found, StrEnum):  # a code of ours
+            kind = type(found).__name__
+            named = f"{_CODES.get(kind, kind.lower())}.{found}"
+            return catalogue(language).get(named, str(found))
         return moment(found, language) if isinstance(found, Moment) else found
 
     return _PLACEHOLDER.sub(value, _CLAUSE.sub(clause, text))
 
 
+_CODES = {"PromiseKind": "promise"}
+"""What a code's texts are called, where that is not as its class."""
+
+
 def _preferred(header: str) -> list[str]:
     """The header's language tags in lower case, most wanted first; those with weight 0 left out."""
-    weighted = [_weight(part) for part in header.lower().split(",")]
+    weighted = [_weight(part) for part in header.lower().split(",", _MOST)[:_MOST]]
     kept = [(weight, tag) for weight, tag in weighted if weight > 0 and tag]
     return [tag for _, tag in sorted(kept, key=lambda pair: -pair[0])]
 

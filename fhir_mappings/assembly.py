@@ -6,6 +6,7 @@ from datetime import tzinfo
 from typing import Final
 from uuid import UUID
 
+from fhir_mappings import languages
 from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import (
     BROKER_NAME,
@@ -177,6 +178,7 @@ def patient(bundle: Assembly, described: Patient) -> JSON:
         elements["birthDate"] = described.birth_date.isoformat()
     if address := _address(described):
         elements["address"] = [{"use": _use(bundle.message)} | address]
+    languages.put(elements, described.language, described.interpreter)
     if described.gp:
         elements["generalPractitioner"] = [bundle.refer(described.gp)]
     bundle.add("Patient", "the", elements)

@@ -58,6 +58,9 @@ BINDINGS: Final[Mapping[str, Mapping[str, Codes]]] = {
         "required": _codes("required optional information-only"),
         "status": _codes("accepted declined tentative needs-action"),
     },
+    "AppointmentResponse": {
+        "participantStatus": _codes("accepted declined tentative needs-action")
+    },
     "Bundle": {
         "type": _codes(
             "document message transaction transaction-response batch batch-response history "
@@ -76,6 +79,8 @@ BINDINGS: Final[Mapping[str, Mapping[str, Codes]]] = {
     "Composition.attester": {"mode": _codes("personal professional legal official")},
     "Composition.relatesTo": {"code": _RELATION},
     "Composition.section": {"mode": _codes("working snapshot changes")},
+    "Consent.provision": {"type": _codes("deny permit")},
+    "Consent.provision.data": {"meaning": _codes("instance related dependents authoredby")},
     "Consent": {
         "status": _codes("draft proposed active rejected inactive entered-in-error"),
     },
@@ -89,6 +94,11 @@ BINDINGS: Final[Mapping[str, Mapping[str, Codes]]] = {
     "Encounter.statusHistory": {"status": _ENCOUNTER_STATUS},
     "EpisodeOfCare": {"status": _EPISODE_STATUS},
     "EpisodeOfCare.statusHistory": {"status": _EPISODE_STATUS},
+    "Goal": {
+        "lifecycleStatus": _codes(
+            "proposed planned accepted active on-hold completed cancelled entered-in-error rejected"
+        )
+    },
     "Location": {
         "status": _codes("active suspended inactive"),
         "mode": _codes("instance kind"),

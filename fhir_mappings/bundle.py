@@ -101,6 +101,19 @@ class Resources:
                 return f"Bundle.entry[{index}].resource{tail}"
         return "Bundle"
 
+    def place(self, element: JSON) -> str:
+        """The FHIRPath of an object anywhere inside the entries. Looks at all of them: for what is wrong only."""
+        left: list[tuple[str, Any]] = [(self.where(one), one) for one in reversed(self.all)]
+        while left:
+            path, value = left.pop()
+            if value is element:
+                return path
+            if isinstance(value, dict):
+                left.extend((f"{path}.{name}", inner) for name, inner in value.items())
+            elif isinstance(value, list):
+                left.extend((f"{path}[{index}]", inner) for index, inner in enumerate(value))
+        return "Bundle"
+
     def fault(
         self,
         code: str,
@@ -121,7 +134,8 @@ class Resources:
 
     def refusal(self) -> Refusal | None:
         """Everything that was wrong, or ``None``."""
-        return Refusal(self._reason, tuple(self._issues)) if self._issues else None
+        issues = tuple(dict.fromkeys(self._issues))
+        return Refusal(self._reason, issues) if issues else None
 
 
 def last_segment(reference: str) -> str:

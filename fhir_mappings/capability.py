@@ -28,6 +28,7 @@ RELIABLE_CACHE_MINUTES: Final = 7 * 24 * 60
 _DEFINITIONS: Final = "http://hl7.org/fhir"
 _OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "Patient": ("timeline", "summary", "everything"),
+    "Encounter": ("payment-days",),
     "MessageHeader": ("where",),
 }
 _MADE_HERE: Final = frozenset({EventCode.HANDOVER_SUMMARY, EventCode.MISADDRESSED})
@@ -68,7 +69,7 @@ def _rest() -> JSON:
             },
             *(
                 {"name": name, "definition": f"{CAREPATH}/OperationDefinition/{name}"}
-                for name in ("mailbox", "confirm")
+                for name in ("mailbox", "confirm", "worklist", "quiet", "statistics")
             ),
         ],
     }

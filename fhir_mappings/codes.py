@@ -6,9 +6,23 @@ from typing import Final
 CAREPATH: Final = "https://carepath.example/fhir"
 PATHWAY_EVENT: Final = f"{CAREPATH}/CodeSystem/pathway-event"
 PATHWAY_ACTIVITY: Final = f"{CAREPATH}/CodeSystem/pathway-activity"
+REFUSAL: Final = f"{CAREPATH}/CodeSystem/refusal"
 TIMELINE_MARK: Final = f"{CAREPATH}/CodeSystem/timeline-mark"
+COORDINATOR_ROLE: Final = f"{CAREPATH}/CodeSystem/coordinator-role"
+TEAM_PART: Final = f"{CAREPATH}/CodeSystem/team-part"
+CONSENT_KIND: Final = f"{CAREPATH}/CodeSystem/consent-kind"
+RELATIVE_ROLE: Final = f"{CAREPATH}/CodeSystem/relative-role"
+CALL_FIRST: Final = f"{CAREPATH}/StructureDefinition/call-first"
+RELATIVE_AUTHORITY: Final = f"{CAREPATH}/StructureDefinition/relative-authority"
+ORAL_CONSENT: Final = f"{CAREPATH}/StructureDefinition/oral-consent"
 STAY_KIND: Final = f"{CAREPATH}/CodeSystem/stay-kind"
+MEETING_KIND: Final = f"{CAREPATH}/CodeSystem/meeting-kind"
 TASK_DETAIL: Final = f"{CAREPATH}/CodeSystem/task-detail"
+PROMISE: Final = f"{CAREPATH}/NamingSystem/promise"  # of a promise: the id of its Task
+PROMISE_KIND: Final = f"{CAREPATH}/CodeSystem/promise-kind"
+PROMISE_STATUS: Final = f"{CAREPATH}/CodeSystem/promise-status"
+PROMISE_STEP: Final = f"{CAREPATH}/CodeSystem/promise-step"
+WORKLIST_GROUP: Final = f"{CAREPATH}/CodeSystem/worklist-group"
 PARTY_KIND: Final = f"{CAREPATH}/CodeSystem/party-kind"
 PARTY_FUNCTION: Final = f"{CAREPATH}/CodeSystem/party-function"
 DESTINATION_USE: Final = f"{CAREPATH}/StructureDefinition/destination-use"
@@ -16,10 +30,17 @@ MUNICIPAL_NEED: Final = f"{CAREPATH}/StructureDefinition/municipal-need"
 REPORT_WANTED: Final = f"{CAREPATH}/StructureDefinition/report-wanted"
 URBAN_DISTRICT: Final = f"{CAREPATH}/StructureDefinition/urban-district"
 SETTLED_WITH: Final = f"{CAREPATH}/StructureDefinition/settled-with"
+ASKED_BY: Final = f"{CAREPATH}/StructureDefinition/asked-by"
+DISCLOSURE: Final = f"{CAREPATH}/StructureDefinition/disclosure"
+MATTER: Final = f"{CAREPATH}/StructureDefinition/matter"
+VIDEO_LINK: Final = f"{CAREPATH}/StructureDefinition/video-link"
 EXACT_TIME: Final = f"{CAREPATH}/StructureDefinition/exact-time"
 READ_BY_PERSON: Final = f"{CAREPATH}/StructureDefinition/read-by-person"
 FEED_NUMBER: Final = f"{CAREPATH}/StructureDefinition/feed-number"
+STAY_AT: Final = f"{CAREPATH}/NamingSystem/stay-at"  # of stays that their senders give no id: where
 BROKER_NAME: Final = "carepath"
+
+HL7_FACILITY: Final = f"{CAREPATH}/NamingSystem/hl7v2-facility"  # an organisation as MSH-4 names it
 
 SUBSCRIPTION_TOPIC: Final = f"{CAREPATH}/SubscriptionTopic"
 
@@ -62,6 +83,7 @@ MUNICIPALITY_CODE: Final = "http://hl7.no/fhir/StructureDefinition/no-basis-muni
 CPR: Final = "urn:oid:1.2.208.176.1.2"
 SOR: Final = "urn:oid:1.2.208.176.1.1"
 GLN: Final = "https://www.gs1.org/gln"
+NHS_NUMBER: Final = "https://fhir.nhs.uk/Id/nhs-number"
 URI: Final = "urn:ietf:rfc:3986"  # Identifier.system of a value that is itself a URI
 
 # --- Subscriptions R5 Backport
@@ -72,5 +94,9 @@ SUBSCRIPTION_ERROR: Final = "http://terminology.hl7.org/CodeSystem/subscription-
 ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # Encounter.class
 ACT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 TEST: Final = "HTEST"
+INTERPRETER: Final = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired"
+BCP_47: Final = "urn:ietf:bcp:47"
+CONSENT_SCOPE: Final = "http://terminology.hl7.org/CodeSystem/consentscope"
+PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 DATA_ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 XHTML: Final = "http://www.w3.org/1999/xhtml"

@@ -34,6 +34,8 @@ _END: Final[_Source] = ("Encounter", Bound("end"))
 _DECEASED: Final[_Source] = ("Patient", At("deceasedDateTime"))
 _SENT: Final[_Source] = ("Communication", At("sent"))
 _ORDERED: Final[_Source] = ("ServiceRequest", At("authoredOn"))
+_WRITTEN: Final[_Source] = ("Task", At("authoredOn"))
+_STATED: Final[_Source] = ("Consent", At("dateTime"))
 _DATED: Final[_Source] = ("Composition", At("date"))
 
 _OF_EVENT: Final[Mapping[EventCode, tuple[_Source, ...]]] = {
@@ -43,10 +45,16 @@ _OF_EVENT: Final[Mapping[EventCode, tuple[_Source, ...]]] = {
     EventCode.DEATH: (_DECEASED, _END),
     EventCode.REFERRAL: (_ORDERED,),
     EventCode.HOSPITAL_CHOICE: (_ORDERED,),
+    EventCode.COURSE_STARTED: (("EpisodeOfCare", Bound("start")),),
+    EventCode.COURSE_ENDED: (("EpisodeOfCare", Bound("end")),),
+    **{code: (_WRITTEN,) for code, rule in RULES.items() if rule.family is Family.APPLICATION},
+    EventCode.COORDINATION_NEED: (_WRITTEN,),
+    **{code: (_STATED,) for code, rule in RULES.items() if rule.family is Family.CONSENT},
     EventCode.PERSON_SHEET: (_DATED,),
     EventCode.SERVICE_OVERVIEW: (_DATED,),
     **{code: (_DATED,) for code, rule in RULES.items() if rule.report},
     **{code: (_SENT,) for code, rule in RULES.items() if rule.family is Family.INQUIRY},
+    EventCode.CARER_UNAVAILABLE: (_WRITTEN, _SENT),
 }
 _OF_LEAVE: Final[Mapping[EventCode, tuple[_Source, ...]]] = {
     EventCode.LEAVE_START: (("Encounter", Extension(MEDCOM_LEAVE_PERIOD, "valuePeriod", "start")),),

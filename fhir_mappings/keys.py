@@ -3,14 +3,40 @@
 Text of a key: ``system|value``; a ``urn:`` stands for itself; ``|value|sender`` where the sender gave no system.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Final
 
 from fhir_mappings.codes import ORGANISATION_NUMBER, URI
 from fhir_mappings.times import moment_text
+from pathways.events import Family
 from pathways.messages import Key, KeyRank
 from pathways.moments import Moment
 from pathways.parties import Identifier, PartyRef
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Where messages of a family name their matter: ``identifiers`` of the facts, and References in ``kind.name``."""
+
+    rank: KeyRank
+    kind: str
+    name: str
+
+
+NUMBERED: Final[Mapping[Family, Numbered]] = {
+    Family.REFERRAL: Numbered(KeyRank.REFERRAL, "ServiceRequest", "basedOn"),
+    Family.CHOICE: Numbered(KeyRank.REFERRAL, "ServiceRequest", "basedOn"),
+    Family.INQUIRY: Numbered(KeyRank.CONVERSATION, "Communication", "inResponseTo"),
+    Family.COURSE: Numbered(KeyRank.EPISODE, "EpisodeOfCare", "referralRequest"),
+    Family.APPLICATION: Numbered(KeyRank.REFERRAL, "Task", "basedOn"),
+    Family.PLAN: Numbered(KeyRank.REFERRAL, "CarePlan", "replaces"),
+    Family.MEETING: Numbered(KeyRank.REFERRAL, "Appointment", "basedOn"),
+    Family.MEASURE: Numbered(KeyRank.REFERRAL, "Task", "relevantHistory"),
+    Family.FOLLOW_UP: Numbered(KeyRank.REFERRAL, "Task", "relevantHistory"),
+}
+"""The families whose matters have a number of the sender's own; stays have their own rules (``stay``, ``start``)."""
 
 
 def scope(sender: PartyRef) -> str:

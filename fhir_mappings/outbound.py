@@ -3,18 +3,32 @@
 from datetime import tzinfo
 from typing import Final
 
+from fhir_mappings import care_team, consents, meetings
 from fhir_mappings import keys as of
+from fhir_mappings.asking import write_about
 from fhir_mappings.assembly import FHIR_ID, Assembly, header, patient, provenance
 from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import ACT_REASON, TEST
 from fhir_mappings.elements import as_identifier, write_fields
 from fhir_mappings.options import OSLO
 from fhir_mappings.periods import make_comparable
-from fhir_mappings.profile import SHAPES, related_person
+from fhir_mappings.profile import SHAPES
+from fhir_mappings.relatives import related_person
 from fhir_mappings.skeletons import Scene, skeleton
 from fhir_mappings.times import instant_text
-from pathways.events import RULES, Family
-from pathways.facts import Facts, PersonFacts, ReceiptFacts, ReportFacts, StayFacts
+from pathways.events import RULES
+from pathways.facts import (
+    ConsentFacts,
+    CoordinatorFacts,
+    CourseFacts,
+    Facts,
+    MeetingFacts,
+    PersonFacts,
+    PlanFacts,
+    ReceiptFacts,
+    ReportFacts,
+    StayFacts,
+)
 from pathways.messages import Key, KeyRank, Message
 
 
@@ -76,23 +90,32 @@ def _elements(bundle: Assembly, kind: str, scene: Scene) -> JSON | None:
     elements = skeleton(kind, scene)
     told = write_fields(bundle.writing, SHAPES[message.code].get(kind, ()), message.facts, elements)
     told |= _write_keys(kind, message, elements, bundle.writing.zone)
-    if kind == "Encounter":
-        _order_period(elements, message.facts, bundle.writing.zone)
+    _order_period(elements, message.facts, bundle.writing.zone)
     return elements if told or kind not in _OPTIONAL or _is_wanted(kind, message) else None
 
 
-def _order_period(encounter: JSON, facts: Facts, zone: tzinfo) -> None:
-    if isinstance(facts, StayFacts) and facts.begins and facts.ends:
-        make_comparable(encounter["period"], facts.begins, facts.ends, zone)
+def _order_period(elements: JSON, facts: Facts, zone: tzinfo) -> None:
+    if isinstance(facts, CoordinatorFacts):
+        care_team.finished(elements, facts, zone)
+    if isinstance(facts, ConsentFacts):
+        consents.finished(elements, facts, zone)
+    if isinstance(facts, MeetingFacts):
+        meetings.finished(elements, facts, zone)
+    if not isinstance(facts, StayFacts | CourseFacts | PlanFacts) or "period" not in elements:
+        return
+    if facts.begins and facts.ends:
+        make_comparable(elements["period"], facts.begins, facts.ends, zone)
 
 
-_OPTIONAL: Final = frozenset(("Task", "OperationOutcome"))
+_LETTERS: Final = frozenset(("Appointment", "AppointmentResponse", "Composition"))
+_OPTIONAL: Final = frozenset(("Task", "OperationOutcome", *_LETTERS))
 
 
 def _is_wanted(kind: str, message: Message) -> bool:
     if isinstance(message.facts, ReceiptFacts) and kind == "OperationOutcome":
         return message.facts.response != "ok"
-    return kind in RULES[message.code].focus
+    focus = RULES[message.code].focus
+    return kind == focus[0] if kind in _LETTERS else kind in focus
 
 
 def _relatives(bundle: Assembly, about: JSON | None) -> list[JSON]:
@@ -112,18 +135,21 @@ def _write_keys(kind: str, message: Message, elements: JSON, zone: tzinfo) -> bo
     if kind == "Encounter" and isinstance(message.facts, ReportFacts):
         _write_stay(elements, message)
         return True
+    if message.matter is not None:
+        write_about(message, elements)
+        return True
     extra = [one for one in _extra(message, zone) if one.rank is not KeyRank.START]
     ids = [as_identifier(of.identifier_of(one, message.sender)) for one in extra]
     if not ids:
         return False
     if kind == "Task" and isinstance(message.facts, StayFacts):
         elements.setdefault("focus", {})["identifier"] = ids[0]
-    elif kind in _REFERENCES:
-        elements[_REFERENCES[kind]] = [{"identifier": one} for one in ids]
-    return kind == "Task" and message.family is Family.STAY
-
-
-_REFERENCES: Final = {"ServiceRequest": "basedOn", "Communication": "inResponseTo"}
+        return True
+    place = of.NUMBERED.get(message.family)
+    if place is None or place.kind != kind:
+        return False
+    elements[place.name] = [{"identifier": one} for one in ids]
+    return True
 
 
 def _extra(message: Message, zone: tzinfo) -> list[Key]:
@@ -134,15 +160,9 @@ def _extra(message: Message, zone: tzinfo) -> list[Key]:
         known = of.stay(ids, facts.episodes or (), sender)
         known = known or of.start(facts.begins, sender, zone)
     else:
-        known = of.keys(_RANKS.get(message.family, KeyRank.MESSAGE), ids, sender)
+        place = of.NUMBERED.get(message.family)
+        known = of.keys(place.rank, ids, sender) if place else set()
     return [one for one in message.keys if one not in known]
-
-
-_RANKS: Final = {
-    Family.REFERRAL: KeyRank.REFERRAL,
-    Family.CHOICE: KeyRank.REFERRAL,
-    Family.INQUIRY: KeyRank.CONVERSATION,
-}
 
 
 def _write_stay(encounter: JSON, message: Message) -> None:

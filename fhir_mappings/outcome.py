@@ -6,7 +6,8 @@ https://hl7.org/fhir/R4/operationoutcome.html
 from collections.abc import Iterable
 
 from fhir_mappings.bundle import JSON
-from pathways.refusals import Issue
+from fhir_mappings.codes import REFUSAL
+from pathways.refusals import Cause, Issue
 
 
 def outcome(issues: Iterable[Issue], *, id: str | None = None) -> JSON:  # noqa: A002 — FHIR's name
@@ -25,15 +26,17 @@ def issues(told: JSON) -> tuple[Issue, ...]:
             issue["details"]["text"],
             next(iter(issue.get("expression", ())), None),
             issue["severity"],
+            next((Cause(c["code"]) for c in issue["details"].get("coding", ())), None),
         )
         for issue in told["issue"]
     )
 
 
 def _issue(issue: Issue) -> JSON:
+    coding = {"coding": [{"system": REFUSAL, "code": str(issue.cause)}]} if issue.cause else {}
     told: JSON = {
         "severity": issue.severity,
         "code": issue.code,
-        "details": {"text": issue.text},
+        "details": {**coding, "text": issue.text},
     }
     return told if issue.where is None else {**told, "expression": [issue.where]}

@@ -1,11 +1,14 @@
 """Organisations and persons as messages name them."""
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
 from fhir_mappings.bundle import JSON, Resources, identifiers
+from fhir_mappings.identifiers import check_organisation
 from pathways.messages import Author
 from pathways.parties import PartyRef
+from pathways.refusals import Reason
 
 _OWNER: Final = {
     "PractitionerRole": "organization",
@@ -25,7 +28,16 @@ def party(parts: Resources, reference: JSON | None, holder: JSON | None = None) 
         return party(parts, resource.get(_OWNER[kind]), resource)
     if resource:
         return None
+    _check(parts, reference)
     return _named(PartyRef(identifiers(reference.get("identifier")), reference.get("display")))
+
+
+def _check(parts: Resources, reference: JSON) -> None:
+    """The control digit of an organisation that a Reference names by its number alone."""
+    told = reference.get("identifier")
+    if told and (wrong := check_organisation((told,), "")):
+        issue = replace(wrong, where=f"{parts.place(told)}.value")
+        parts.note(issue, Reason.INVALID)
 
 
 def organisation(resource: JSON) -> PartyRef | None:
@@ -55,9 +67,9 @@ def is_endpoint(url: str) -> bool:
     return bool(sound) and not hidden and url.isascii() and url.isprintable() and " " not in url
 
 
-def author(parts: Resources, reference: JSON | None) -> Author | None:
+def author(parts: Resources, reference: JSON | None, holder: JSON | None = None) -> Author | None:
     """The person behind a Reference: Practitioner, PractitionerRole, or its display; no organisation."""
-    resource = parts.resolve(reference)
+    resource = parts.resolve(reference, holder)
     kind = resource["resourceType"] if resource else None
     display = reference.get("display") if reference else None
     if resource and kind == "Practitioner":

@@ -46,6 +46,14 @@ def in_order(begins: Moment, ends: Moment, zone: tzinfo) -> bool:
     return begins.at <= ends.at
 
 
+def set_right(period: JSON, begins: Moment, ends: Moment, zone: tzinfo) -> None:
+    """A Period never ends before it begins (per-1): such an end is left out."""
+    if not in_order(begins, ends, zone):
+        del period["end"]
+    else:
+        make_comparable(period, begins, ends, zone)
+
+
 def make_comparable(period: JSON, begins: Moment, ends: Moment, zone: tzinfo) -> None:
     """Both as days, if one is a day and the dates as written are not in order."""
     if begins.day == ends.day or period["start"][:_DAY] < period["end"][:_DAY]:

@@ -3,13 +3,22 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fhir_mappings.bundle import JSON
+from fhir_mappings import (
+    applying,
+    asking,
+    care_team,
+    consents,
+    courses,
+    deadlines,
+    measures,
+    meetings,
+    planning,
+)
 from fhir_mappings.codes import (
     MUNICIPAL_NEED,
     PARTY_FUNCTION,
     READ_BY_PERSON,
     REPORT_WANTED,
-    SETTLED_WITH,
     STAY_KIND,
     TASK_DETAIL,
 )
@@ -21,7 +30,6 @@ from fhir_mappings.elements import (
     MOMENT,
     NARRATIVE,
     PARTY,
-    PAYLOAD,
     REFERENCES,
     At,
     Extension,
@@ -32,11 +40,10 @@ from fhir_mappings.elements import (
     concepts,
     flag,
 )
-from fhir_mappings.parties import human_name, telecom
 from fhir_mappings.periods import Bound
 from fhir_mappings.slots import Coded, Either, Input
 from pathways.events import RULES, EventCode, Family
-from pathways.facts import Facts, Need, Relative, ReportFacts, StayKind
+from pathways.facts import Facts, Need, ReportFacts, StayKind
 
 
 def _detail(code: str, *names: str) -> Input:
@@ -102,23 +109,17 @@ _REFERRAL: Final[Shape] = {
         Field("proposed", _detail("proposed-performer", "valueReference"), PARTY),
     ),
 }
-_INQUIRY: Final[Shape] = {
-    "Communication": (
-        Field("topic", Either(At("topic", "text"), At("topic", "coding", 0, "code"))),
-        Field("text", At("payload"), PAYLOAD),
-        Field("owner", At("recipient", 0), PARTY),
-        Field("settled_with", Extension(SETTLED_WITH, "valueString")),
-        Field("identifiers", At("identifier"), IDENTIFIERS),
-    ),
-}
 _OF_FAMILY: Final[Mapping[Family, Shape]] = {
     Family.STAY: _STAY,
     Family.EMERGENCY: _STAY,
     Family.REFERRAL: _REFERRAL,
     Family.CHOICE: _REFERRAL,
-    Family.INQUIRY: _INQUIRY,
 }
 _OF_EVENT: Final[Mapping[EventCode, Shape]] = {
+    EventCode.REFERRAL_COMPLETED: {
+        **_REFERRAL,
+        "Composition": (Field("report", At("section"), NARRATIVE),),
+    },
     EventCode.PERSON_SHEET: {
         "Composition": (
             Field("sheet_title", At("title")),
@@ -131,7 +132,7 @@ _OF_EVENT: Final[Mapping[EventCode, Shape]] = {
             Field("overview", At("section"), NARRATIVE),
         )
     },
-    EventCode.RELATIVE_REGISTERED: {},  # one resource per relative: ``relative`` below
+    EventCode.RELATIVE_REGISTERED: {},  # one resource per relative: ``relatives``
     EventCode.MUNICIPALITY_CHANGED: {
         "Patient": (
             Field("home_municipality", Municipality("home")),
@@ -159,8 +160,24 @@ _OF_EVENT: Final[Mapping[EventCode, Shape]] = {
 }
 
 
+_ELSEWHERE: Final[Mapping[EventCode, Shape]] = {
+    **asking.SHAPES,
+    **courses.SHAPES,
+    **applying.SHAPES,
+    **deadlines.SHAPES,
+    **planning.SHAPES,
+    **meetings.SHAPES,
+    **measures.SHAPES,
+    **care_team.SHAPES,
+    **consents.SHAPES,
+}
+"""Families whose elements stand in a module of their own."""
+
+
 def _shape(code: EventCode) -> Shape:
     rule = RULES[code]
+    if code in _ELSEWHERE:
+        return _ELSEWHERE[code]
     if rule.facts is ReportFacts:
         return _REPORT
     return _OF_EVENT[code] if code in _OF_EVENT else _OF_FAMILY.get(rule.family, {})
@@ -168,25 +185,6 @@ def _shape(code: EventCode) -> Shape:
 
 SHAPES: Final[Mapping[EventCode, Shape]] = {code: _shape(code) for code in EventCode}
 """Which facts stand in which resource, for every event."""
-
-
-def relative(resource: JSON) -> Relative | None:
-    """A RelatedPerson that has a name."""
-    name = human_name(resource)
-    if name is None:
-        return None
-    text = At("relationship", 0, "text").find(resource)
-    return Relative(name, text[0] if text else None, telecom(resource, "phone"))
-
-
-def related_person(one: Relative) -> JSON:
-    """A relative as the elements of a RelatedPerson."""
-    elements: JSON = {"name": [{"text": one.name}]}
-    if one.relationship is not None:
-        elements["relationship"] = [{"text": one.relationship}]
-    if one.phone is not None:
-        elements["telecom"] = [{"system": "phone", "value": one.phone}]
-    return elements
 
 
 def build(code: EventCode, told: Mapping[str, Any]) -> Facts:

@@ -6,11 +6,21 @@ patient key, an Organization's the directory key; what stands for one entry (``w
 store adds ``meta.versionId`` and ``meta.lastUpdated``. Facts stand where ``profile`` has them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from fhir_mappings import stays, times
+from fhir_mappings import (
+    applying,
+    care_team,
+    courses,
+    languages,
+    measures,
+    meetings,
+    planning,
+    stays,
+    times,
+)
 from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import (
     DISTRICT,
@@ -37,31 +47,51 @@ _ORDER: Final[Mapping[Status, str]] = {
     Status.CANCELLED: "revoked",
     Status.ENTERED_IN_ERROR: "entered-in-error",
 }
-_STAYS: Final = frozenset((Family.STAY, Family.EMERGENCY))
 _BEGINS: Final[Mapping[Family, EventCode]] = {
     Family.REFERRAL: EventCode.REFERRAL,
     Family.CHOICE: EventCode.HOSPITAL_CHOICE,
 }
 
 
-def of_thread(thread: Thread, directory: Directory) -> list[JSON]:
-    """The resources that show a thread; none for questions and what follows the person."""
+def of_thread(thread: Thread, directory: Directory, linked: Collection[str] = ()) -> list[JSON]:
+    """The resources that show a thread; none for questions and what follows the person.
+
+    ``linked``: the threads of a plan's measures, or of a measure's plan.
+    """
     at = thread.updated.at if thread.updated else datetime.max.replace(tzinfo=UTC)
-    if thread.family in _STAYS:
-        return stays.resources(thread, writing(directory, at))
-    return _referral(thread, writing(directory, at)) if thread.family in _BEGINS else []
+    shown = _SHOWN.get(thread.family)
+    made = shown(thread, writing(directory, at)) if shown else []
+    return planning.linked(made, linked)
 
 
 def focus(family: Family, thread: str, patient: str, event: str | None = None) -> str:
     """The relative URL of the resource that shows a thread, the patient's where there is none.
 
-    A question is shown message by message: by the ``event``'s own Communication.
+    Questions and consents are shown message by message: by the ``event``'s own resource.
     """
-    if family in _STAYS:
-        return f"Encounter/{thread}"
-    if family is Family.INQUIRY and event is not None:
-        return f"Communication/{event}"
-    return f"ServiceRequest/{thread}" if family in _BEGINS else f"Patient/{patient}"
+    if family in _OF_ENTRY and event is not None:
+        return f"{_OF_ENTRY[family]}/{event}"
+    return f"{_FOCUS[family]}/{thread}" if family in _FOCUS else f"Patient/{patient}"
+
+
+_OF_ENTRY: Final[Mapping[Family, str]] = {
+    Family.INQUIRY: "Communication",
+    Family.CONSENT: "Consent",
+}
+_FOCUS: Final[Mapping[Family, str]] = {
+    Family.STAY: "Encounter",
+    Family.EMERGENCY: "Encounter",
+    Family.REFERRAL: "ServiceRequest",
+    Family.CHOICE: "ServiceRequest",
+    Family.COURSE: "EpisodeOfCare",
+    Family.COORDINATION: "CareTeam",
+    Family.APPLICATION: "Task",
+    Family.PLAN: "CarePlan",
+    Family.MEETING: "Appointment",
+    Family.MEASURE: "Task",
+    Family.FOLLOW_UP: "Task",
+}
+"""The type of the resource that shows a thread."""
 
 
 # --- referrals and choices of hospital
@@ -74,6 +104,8 @@ def _referral(thread: Thread, writing: Writing) -> list[JSON]:
     write_fields(writing, shape["ServiceRequest"], facts, order)
     task = _task(thread)
     write_fields(writing, shape["Task"], facts, task)
+    if thread.passed:
+        task["relevantHistory"] = [about("Provenance", one.record) for one in thread.passed]
     return [order, task]
 
 
@@ -106,6 +138,22 @@ def _task(thread: Thread) -> JSON:
     }
 
 
+_SHOWN: Final[Mapping[Family, Callable[[Thread, Writing], list[JSON]]]] = {
+    Family.STAY: stays.resources,
+    Family.EMERGENCY: stays.resources,
+    Family.REFERRAL: _referral,
+    Family.CHOICE: _referral,
+    Family.COURSE: courses.resources,
+    Family.COORDINATION: care_team.resources,
+    Family.APPLICATION: applying.resources,
+    Family.PLAN: planning.resources,
+    Family.MEETING: meetings.resources,
+    Family.MEASURE: measures.measure,
+    Family.FOLLOW_UP: measures.follow_up,
+}
+"""The resources that show a thread, by its family."""
+
+
 # --- who
 
 
@@ -126,6 +174,8 @@ def patient(header: Header, identifiers: Iterable[Identifier], key: str) -> JSON
     _live(header, resource)
     if gp := header.told("gp"):
         resource["generalPractitioner"] = [{"reference": f"Organization/{gp}"}]
+    needed = header.told("interpreter")
+    languages.put(resource, header.told("language"), needed == "true" if needed else None)
     if header.person.linked:
         resource["link"] = LINKS.write(_NO_PARTIES, header.person.linked)
     return resource

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from fhir_mappings.codes import ACT_CODE
+from fhir_mappings.codes import ACT_CODE, CAREPATH
 
 _HL7: Final = "http://hl7.org/fhir"
 _DEFINITIONS: Final = f"{_HL7}/SearchParameter"
@@ -87,6 +87,12 @@ _EVERY: Final[Mapping[str, Parameter]] = {
 }
 _CLINICAL_PATIENT: Final = _person("clinical-patient")
 _CLINICAL_IDENTIFIER: Final = _token("clinical-identifier", "identifier")
+_DUE: Final = Parameter(
+    kind=Kind.DATE,
+    definition=f"{CAREPATH}/SearchParameter/Task-due",
+    paths=("restriction.period.end",),
+)
+"""Our own: R4 has none for when a Task is to be done."""
 
 PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
     "Patient": {
@@ -141,6 +147,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
     },
     "Task": {
         **_EVERY,
+        "identifier": _token("Task-identifier", "identifier"),
         "patient": _person("Task-patient"),
         "subject": _person("Task-subject"),
         "status": _token("Task-status", "status", system=f"{_HL7}/task-status"),
@@ -148,13 +155,58 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
         "intent": _token("Task-intent", "intent", system=f"{_HL7}/task-intent"),
         "code": _token("Task-code", "code"),
         "performer": _token("Task-performer", "performerType"),
-        "focus": _reference("Task-focus", "focus", "Encounter", "ServiceRequest"),
+        "focus": _reference(
+            "Task-focus",
+            "focus",
+            *("Encounter", "ServiceRequest", "Communication", "EpisodeOfCare", "CareTeam"),
+            *("CarePlan", "Appointment", "Task", "Consent"),
+        ),
         "encounter": _reference("Task-encounter", "encounter", "Encounter"),
+        "based-on": _reference("Task-based-on", "basedOn", "CarePlan"),
         "period": _date("Task-period", "executionPeriod"),
+        "due": _DUE,
         "authored-on": _date("Task-authored-on", "authoredOn"),
         "modified": _date("Task-modified", "lastModified"),
         "requester": _reference("Task-requester", "requester", "Organization"),
         "owner": _reference("Task-owner", "owner", "Organization"),
+    },
+    "CareTeam": {
+        **_EVERY,
+        "patient": _CLINICAL_PATIENT,
+        "subject": _person("CareTeam-subject"),
+        "status": _token("CareTeam-status", "status", system=f"{_HL7}/care-team-status"),
+    },
+    "Consent": {
+        **_EVERY,
+        "identifier": _CLINICAL_IDENTIFIER,
+        "patient": _CLINICAL_PATIENT,
+        "status": _token("Consent-status", "status", system=f"{_HL7}/consent-state-codes"),
+        "scope": _token("Consent-scope", "scope"),
+        "category": _token("Consent-category", "category"),
+        "date": _date("clinical-date", "dateTime"),
+        "period": _date("Consent-period", "provision.period"),
+        "actor": _reference("Consent-actor", "provision.actor.reference", "Organization"),
+        "organization": _reference("Consent-organization", "organization", "Organization"),
+    },
+    "CarePlan": {
+        **_EVERY,
+        "identifier": _CLINICAL_IDENTIFIER,
+        "patient": _CLINICAL_PATIENT,
+        "subject": _person("CarePlan-subject"),
+        "status": _token("CarePlan-status", "status", system=f"{_HL7}/request-status"),
+        "intent": _token("CarePlan-intent", "intent", system=f"{_HL7}/care-plan-intent"),
+        "date": _date("clinical-date", "period"),
+        "activity-reference": _reference(
+            "CarePlan-activity-reference", "activity.reference", "Task"
+        ),
+    },
+    "Appointment": {
+        **_EVERY,
+        "identifier": _token("Appointment-identifier", "identifier"),
+        "patient": _person("Appointment-patient"),
+        "status": _token("Appointment-status", "status", system=f"{_HL7}/appointmentstatus"),
+        "appointment-type": _token("Appointment-appointment-type", "appointmentType"),
+        "date": _date("Appointment-date", "start"),
     },
     "Communication": {
         **_EVERY,
@@ -193,6 +245,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
             "Provenance-target",
             "target",
             *("Patient", "Encounter", "ServiceRequest", "Communication", "Composition"),
+            *("CarePlan", "Appointment", "Task", "CareTeam", "Consent", "EpisodeOfCare"),
         ),
         "recorded": _date("Provenance-recorded", "recorded"),
         "when": _date("Provenance-when", "occurredDateTime"),

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from fhir_mappings import consents, measures, meetings
 from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import ACT_CODE, DATA_ABSENT, PATHWAY_EVENT
 from fhir_mappings.times import instant_text
 from pathways.events import Activity, EventCode
-from pathways.facts import ReportFacts, StayFacts
+from pathways.facts import MeetingFacts, ReportFacts, StayFacts
 from pathways.messages import Message
 
 
@@ -53,6 +54,20 @@ _TASK_STATUS: Final[Mapping[EventCode, str]] = {
     EventCode.REFERRAL_COMPLETED: "completed",
     EventCode.REFERRAL_WITHDRAWN: "cancelled",
     EventCode.MISADDRESSED: "requested",
+    **measures.CODES,
+    EventCode.REMINDER: "requested",
+    EventCode.DEADLINE_MISSED: "requested",
+    EventCode.CARER_UNAVAILABLE: "requested",
+    EventCode.COORDINATION_NEED: "requested",
+    EventCode.APPLICATION: "requested",
+    EventCode.INTERIM_ANSWER: "received",
+    EventCode.DECISION: "completed",
+    EventCode.COMPLAINT: "requested",
+    EventCode.SERVICE_ENDING: "completed",
+}
+_EPISODE_STATUS: Final[Mapping[EventCode, str]] = {
+    EventCode.FIRST_CONTACT_BOOKED: "planned",
+    EventCode.COURSE_ENDED: "finished",
 }
 _ORDER_STATUS: Final[Mapping[EventCode, str]] = {
     EventCode.REFERRAL_COMPLETED: "completed",
@@ -93,6 +108,29 @@ def _task(scene: Scene) -> JSON:
         elements["for"] = scene.patient
     about = scene.written.get("Encounter") or scene.written.get("ServiceRequest")
     return elements | {"focus": dict(about)} if about else elements
+
+
+def _episode_of_care(scene: Scene) -> JSON:
+    return {"status": _EPISODE_STATUS.get(scene.message.code, "active"), "patient": scene.patient}
+
+
+def _care_plan(scene: Scene) -> JSON:
+    withdrawn = scene.message.activity is Activity.CANCEL
+    return {
+        "status": "entered-in-error" if withdrawn else "active",
+        "intent": "plan",
+        "subject": scene.patient,
+    }
+
+
+def _response(scene: Scene) -> JSON:
+    return meetings.response(dict(scene.written["Appointment"]), scene.sender)
+
+
+def _appointment(scene: Scene) -> JSON:
+    if isinstance(scene.message.facts, MeetingFacts):
+        return meetings.skeleton(scene.message.facts, scene.patient)
+    return {"status": "proposed", "participant": [{"actor": scene.patient, "status": "accepted"}]}
 
 
 def _service_request(scene: Scene) -> JSON:
@@ -143,8 +181,27 @@ def _event(message: Message) -> JSON:
     return {"coding": [{"system": PATHWAY_EVENT, "code": str(message.code)}]}
 
 
+def _care_team(scene: Scene) -> JSON:
+    return {"status": "active", "subject": scene.patient}
+
+
+def _consent(scene: Scene) -> JSON:
+    message = scene.message
+    return {
+        **consents.required(message.code),
+        "patient": scene.patient,
+        "dateTime": instant_text(message.written),
+    }
+
+
 _SKELETONS: Final[Mapping[str, Callable[[Scene], JSON]]] = {
+    "CareTeam": _care_team,
+    "Consent": _consent,
     "Encounter": _encounter,
+    "EpisodeOfCare": _episode_of_care,
+    "Appointment": _appointment,
+    "AppointmentResponse": _response,
+    "CarePlan": _care_plan,
     "Task": _task,
     "ServiceRequest": _service_request,
     "Communication": _communication,

@@ -9,22 +9,23 @@ from fhir_mappings.elements import Slot, codes
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A detail of a Task: the ``input`` whose type has the code; the first name is the one we write."""
+    """A detail of a Task: the ``input`` (or ``output``) whose type has the code; the first name is the one we write."""
 
     system: str
     code: str
     names: tuple[str, ...]
+    among: str = "input"
 
     @property
     def path(self) -> str:
         """The list it stands in."""
-        return f"input.where(type.coding.code='{self.code}').value"
+        return f"{self.among}.where(type.coding.code='{self.code}').value"
 
     def find(self, resource: JSON) -> list[Any]:
         """The values of all inputs with the code."""
         return [
             detail[name]
-            for detail in resource.get("input", ())
+            for detail in resource.get(self.among, ())
             if self._is_typed(detail)
             for name in self.names
             if name in detail
@@ -38,7 +39,7 @@ class Input:
         """Add the input."""
         coding = {"system": self.system, "code": self.code}
         detail = {"type": {"coding": [coding]}, self.names[0]: value}
-        resource.setdefault("input", []).append(detail)
+        resource.setdefault(self.among, []).append(detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,23 @@ class Coded:
         """Set the concept."""
         concept = {"coding": [{"system": self.system, "code": value}]}
         resource[self.path] = [concept] if self.many else concept
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Where an Appointment is: a Location that takes part, by its name."""
+
+    path: str = "participant.actor.display"
+
+    def find(self, resource: JSON) -> list[Any]:
+        """The names of all Locations."""
+        actors = (one.get("actor", {}) for one in resource.get("participant", ()))
+        return [a["display"] for a in actors if a.get("type") == "Location" and "display" in a]
+
+    def put(self, resource: JSON, value: Any) -> None:
+        """Add it."""
+        actor = {"type": "Location", "display": value}
+        resource.setdefault("participant", []).append({"actor": actor, "status": "accepted"})
 
 
 @dataclass(frozen=True, slots=True)

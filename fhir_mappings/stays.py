@@ -17,7 +17,6 @@ from fhir_mappings.profile import SHAPES
 from fhir_mappings.references import about, instant, party
 from pathways.events import EventCode
 from pathways.facts import StayFacts
-from pathways.moments import Moment
 from pathways.parties import Function
 from pathways.pathway import Task, Thread
 from pathways.transitions import Status
@@ -56,7 +55,7 @@ def _encounter(thread: Thread, facts: StayFacts, writing: Writing) -> JSON:
     }
     write_fields(writing, _SHAPE["Encounter"], facts, resource)
     if facts.begins and facts.ends:
-        _order_period(resource["period"], facts.begins, facts.ends)
+        periods.set_right(resource["period"], facts.begins, facts.ends, OSLO)
     whole = about("EpisodeOfCare", thread.id)
     resource["episodeOfCare"] = [
         {**whole, **named} for named in resource.get("episodeOfCare") or [{}]
@@ -66,14 +65,6 @@ def _encounter(thread: Thread, facts: StayFacts, writing: Writing) -> JSON:
 
 def _unknown() -> JSON:
     return {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
-
-
-def _order_period(period: JSON, begins: Moment, ends: Moment) -> None:
-    """A Period never ends before it begins (per-1)."""
-    if not periods.in_order(begins, ends, OSLO):
-        del period["end"]
-    else:
-        periods.make_comparable(period, begins, ends, OSLO)
 
 
 def _episode(thread: Thread, facts: StayFacts, encounter: JSON) -> JSON:

@@ -31,7 +31,7 @@ def of_subscriptions(resource: JSON) -> JSON:
         "supportedProfile": [f"{BACKPORT}/backport-subscription"],
         "interaction": [*resource["interaction"], *written],
         "updateCreate": False,
-        "conditionalCreate": False,
+        "conditionalCreate": True,
         "conditionalUpdate": False,
         "conditionalDelete": "not-supported",
         "operation": [

@@ -18,12 +18,28 @@ from fhir_mappings.options import OSLO
 from fhir_mappings.outbound import write
 from fhir_mappings.times import instant_text
 from fhir_mappings.words import DATES, WORDS
-from pathways.events import EventCode
-from pathways.facts import InquiryFacts, ReceiptFacts, ReferralFacts, ReportFacts, StayFacts
+from pathways.consents import consented, objected
+from pathways.coordination import holders
+from pathways.events import WHOLE, EventCode, Family
+from pathways.facts import (
+    ApplicationFacts,
+    ConsentKind,
+    CourseFacts,
+    FollowUpFacts,
+    InquiryFacts,
+    MeasureFacts,
+    PlanFacts,
+    ReceiptFacts,
+    ReferralFacts,
+    Relative,
+    ReportFacts,
+    StayFacts,
+)
 from pathways.messages import Author, Destination, Message, Patient, Record, stable_id
 from pathways.moments import Moment
 from pathways.parties import Directory, Identifier, Party, PartyRef
 from pathways.pathway import Header, Thread
+from pathways.states import Team
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +109,7 @@ def document(handover: Handover, *, at: datetime, base_url: str, language: str) 
         "author": [{"reference": f"Organization/{BROKER_NAME}"}],
         "title": WORDS[language]["title"],
     }
-    if told := [_section(*section) for section in _sections(handover, language)]:
+    if told := [_section(*section) for section in _sections(handover, language, at)]:
         composition["section"] = told
     entries = [composition, patient, author, *_without_parent(doctor)]
     if not doctor:
@@ -121,7 +137,7 @@ def message(
     language: str = "nb",
 ) -> JSON:
     """The summary as a message to a newcomer; ``id`` is its MessageHeader.id."""
-    sections = _sections(handover, language)
+    sections = _sections(handover, language, at)
     text = "\n\n".join("\n".join((title, *lines)) for title, lines in sections)
     facts = ReportFacts(title=WORDS[language]["title"], text=text or None)
     envelope = _Envelope(id, receiver, at, base_url)
@@ -153,17 +169,22 @@ def _described(handover: Handover) -> Patient:
         given=tuple(given.value) if given else (),
         gender=header.told("gender"),
         municipality=header.municipality,
+        language=header.told("language"),
+        interpreter=_TRUTH.get(header.told("interpreter") or ""),
     )
+
+
+_TRUTH: Final = {"true": True, "false": False}
 
 
 # --- the four sections
 
 
-def _sections(handover: Handover, language: str) -> list[Section]:
+def _sections(handover: Handover, language: str, at: datetime) -> list[Section]:
     words = WORDS[language]
     sheet = handover.header.person
     found = (
-        (words["contacts"], _contacts(handover, words)),
+        (words["contacts"], _contacts(handover, words, at)),
         (words["open"], _matters(handover, words)),
         (sheet.sheet_title or words["sheet"], [sheet.sheet] if sheet.sheet else []),
         (words["reports"], _titles(handover, language)),
@@ -172,14 +193,31 @@ def _sections(handover: Handover, language: str) -> list[Section]:
     return [(title, lines) for title, lines in told if lines]
 
 
-def _contacts(handover: Handover, words: Mapping[str, str]) -> Iterator[str]:
+def _contacts(handover: Handover, words: Mapping[str, str], at: datetime) -> Iterator[str]:
+    """Whom to call first, the others, the relatives, and in which language the person is spoken to."""
     header = handover.header
+    for role, hand in holders(header.team, at, OSLO):
+        first = words["call_first"] if role is header.team.first else None
+        unit = (hand.party and hand.party.name) or handover.party(hand.key)
+        yield f"{words[f'role.{role}']}: {_joined(hand.name, unit, hand.phone, first)}"
     if doctor := handover.party(header.told("gp")):
         yield f"{words['gp']}: {doctor}"
     for key, (_, author) in sorted(header.contacts.items()):
         yield f"{handover.party(key)}: {_person(author)}"
     for relative in header.person.relatives or ():
-        yield _joined(relative.name, relative.relationship, relative.phone)
+        yield _relative(relative, header, words, at)
+    if spoken := header.told("language"):
+        interpreter = words["interpreter"] if header.told("interpreter") == "true" else None
+        yield f"{words['language']}: {_joined(spoken, interpreter)}"
+
+
+def _relative(one: Relative, header: Header, words: Mapping[str, str], at: datetime) -> str:
+    """Who they are, and whether the patient lets them know."""
+    roles = (words[f"relative.{role}"] for role in one.roles)
+    asked = (header.consents, ConsentKind.RELATIVES, one.name, at, OSLO)
+    told = words["may_know"] if consented(*asked) else None
+    told = words["may_not_know"] if objected(*asked) else told
+    return _joined(one.name, one.relationship, *roles, one.authority, one.phone, told)
 
 
 def _person(author: Author) -> str:
@@ -188,20 +226,36 @@ def _person(author: Author) -> str:
 
 def _matters(handover: Handover, words: Mapping[str, str]) -> Iterator[str]:
     for thread in handover.threads:
+        if thread.family in _NO_MATTERS and not _needs(thread):
+            continue
         owner = handover.party(thread.owner)
         responsible = f"{words['responsible']}: {owner}" if owner else None
         status = words[f"status.{thread.status}"]
         yield _joined(words[f"family.{thread.family}"], _about(thread), status, responsible)
 
 
+# An alarm is for the responsible; the matter itself is listed.
+_NO_MATTERS: Final = WHOLE | {Family.DEADLINE}
+
+
+def _needs(thread: Thread) -> bool:
+    """What follows the person is no open matter, unless somebody waits for a coordinator."""
+    return isinstance(thread.facts, Team) and bool(thread.facts.needs)
+
+
+_TITLED: Final = (ReferralFacts, PlanFacts, MeasureFacts, FollowUpFacts, CourseFacts)
+
+
 def _about(thread: Thread) -> str | None:
-    """What the matter is called: a stay by its place, a referral by its title, a question by its topic."""
+    """What the matter is called: a stay by its place, a question by its topic, most by their title."""
     facts = thread.facts
     if isinstance(facts, StayFacts):
         return facts.ward or (facts.provider.name if facts.provider else None)
-    if isinstance(facts, ReferralFacts):
-        return facts.title
-    return facts.topic if isinstance(facts, InquiryFacts) else None
+    if isinstance(facts, InquiryFacts):
+        return facts.topic
+    if isinstance(facts, ApplicationFacts):
+        return facts.service
+    return facts.title if isinstance(facts, _TITLED) else None
 
 
 def _titles(handover: Handover, language: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pathways.events import Activity
+from pathways.events import Activity, EventCode
 from pathways.messages import KeyRank, Record
 
 CORRECTIONS = (Activity.REVISE, Activity.CANCEL)
@@ -99,13 +99,16 @@ class _Resolution:
             self._mark(correction, Mark.WITHOUT_EFFECT)
 
     def _same_kind(self, correction: Record) -> list[Record]:
-        return [
+        """HL7 v2 tells a death by a discharge (A03), and takes both back by the same message (A13)."""
+        earlier = [
             r
             for r in self.records
-            if r.code is correction.code
-            and r.activity not in CORRECTIONS
+            if r.activity not in CORRECTIONS
             and (r.written, r.id) < (correction.written, correction.id)
         ]
+        same = [r for r in earlier if r.code is correction.code]
+        undone = (correction.activity, correction.code) == (Activity.CANCEL, EventCode.DISCHARGE)
+        return same or [r for r in earlier if undone and r.code is EventCode.DEATH]
 
     @staticmethod
     def _newest_first(records: Iterable[Record]) -> list[Record]:

@@ -6,12 +6,13 @@ sides, dated and of one kind, may replace.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from pathways.calendars import Calendar, Limit, Unit
-from pathways.messages import stable_id
+from pathways.calendars import LATEST, Calendar, Limit, Unit
+from pathways.moments import Moment
 from pathways.parties import Directory, Function
 from pathways.pathway import Header, Thread
+from pathways.plan_promises import outlived
 from pathways.promises import Promise, PromiseKind
 
 K = PromiseKind
@@ -24,7 +25,6 @@ LIMITS: Mapping[PromiseKind, Limit] = {
     K.RECEIVED_HOME: Limit(4, Unit.HOURS),
     K.TRANSFER_REPORT: Limit(0, Unit.SAME_DAY),
     K.DISCHARGE_REPORT: Limit(0, Unit.SAME_DAY),
-    K.RECEIPT: Limit(96, Unit.HOURS),
     # To be checked by a lawyer: counted from when the referral was received.
     K.REFERRAL_ASSESSMENT: Limit(10, Unit.WORKING_DAYS, "pasient- og brukerrettighetsloven § 2-2"),
     K.ACUTE_ASSESSMENT: Limit(30, Unit.MINUTES),
@@ -40,8 +40,8 @@ LIMITS: Mapping[PromiseKind, Limit] = {
     K.MEASURE: Limit(10, Unit.WORKING_DAYS),
     K.EVALUATION: Limit(10, Unit.WORKING_DAYS),
     K.FOLLOW_UP: Limit(0, Unit.SAME_DAY),
-    # forvaltningsloven § 11 a: an interim answer where no decision can be given within a month.
-    K.INTERIM_ANSWER: Limit(30, Unit.DAYS, "forvaltningsloven § 11 a"),
+    # An interim answer where no decision can be given within a month.
+    K.INTERIM_ANSWER: Limit(1, Unit.MONTHS, "forvaltningsloven § 11 a"),
     K.DECISION: Limit(60, Unit.DAYS),
     K.COMPLAINT_FORWARDED: Limit(10, Unit.WORKING_DAYS),
     K.REVIEW: Limit(0, Unit.SAME_DAY),
@@ -51,13 +51,15 @@ LIMITS: Mapping[PromiseKind, Limit] = {
 ACUTE = frozenset((K.ACUTE_ASSESSMENT, K.CHOICE_CONFIRMATION, K.CARER_ANSWER))
 """What is not put off to opening hours."""
 
-_GRACE: Mapping[PromiseKind, Limit] = {
-    K.RECEIVED_HOME: Limit(4, Unit.HOURS),
-    K.FIRST_CONTACT: Limit(0, Unit.SAME_DAY),
-}
-"""What is added to a time the events name; without a row, that time itself counts."""
+_SAME_DAY = Limit(0, Unit.SAME_DAY)
+_FROM_NAMED = frozenset((K.RECEIVED_HOME,))
+"""Whose limit runs from the time the events name; else that time is itself the due time."""
 
-_BEFORE: Mapping[PromiseKind, timedelta] = {K.REVIEW: timedelta(days=-14)}
+_IN_THE_DAY = frozenset((K.FIRST_CONTACT,))
+"""What is due on the day of the time that is named; a day that is named is always its end."""
+
+_DAYS_BEFORE: Mapping[PromiseKind, int] = {K.REVIEW: 14}
+"""What has to be done some days before the time the events name, where those days are still to come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,9 @@ class Agreement:
 
     def holds(self, kind: PromiseKind, parties: Collection[str], at: datetime) -> bool:
         """Whether it is about this kind between these two at that time."""
-        within = self.since <= at and (self.until is None or at < self.until)
-        return within and self.kind is kind and {*self.parties} == {*parties}
+        if self.kind is not kind or {*self.parties} != {*parties}:
+            return False
+        return self.since <= at and (self.until is None or at < self.until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,9 @@ class Terms:
 
     def commitments(self, thread: Thread, header: Header) -> list[Commitment]:
         """The promises of a thread, those that are closed too; what was kept before it was asked for is none."""
-        return [self._commitment(p, thread, header) for p in thread.promises if not p.ahead]
+        death = min(header.deceased.values(), key=lambda moment: moment.at, default=None)
+        standing = outlived(thread.promises, thread.family, death)
+        return [self._commitment(p, thread, header) for p in standing if not p.ahead]
 
     def _commitment(self, promise: Promise, thread: Thread, header: Header) -> Commitment:
         at = promise.opened.at
@@ -117,7 +122,7 @@ class Terms:
         responsible = self._responsible(promise, thread, header)
         due, limit = self._due(promise, responsible, other)
         return Commitment(
-            id=stable_id("promise", promise.kind, promise.opened_by, promise.first or ""),
+            id=promise.id,
             patient=thread.patient,
             thread=thread.id,
             promise=promise,
@@ -142,14 +147,22 @@ class Terms:
     def _due(
         self, promise: Promise, responsible: str, other: str | None
     ) -> tuple[datetime, Limit | None]:
-        if promise.due is not None:
-            named = promise.due.at + _BEFORE.get(promise.kind, timedelta())
-            grace = _GRACE.get(promise.kind)
-            if grace is None and promise.due.day:
-                grace = Limit(0, Unit.SAME_DAY)
-            return (self.calendar.due(named, grace) if grace else named), None
+        """Never before it was opened: what is named too early is due at once."""
         limit = self._limit(promise, responsible, other)
-        return self.calendar.due(promise.opened.at, limit), limit
+        opened = promise.opened.at.astimezone(UTC)
+        if promise.due is None:
+            return self.calendar.due(opened, limit), limit
+        if promise.kind in _FROM_NAMED:
+            return max(opened, self.calendar.due(promise.due.at, limit)), limit
+        return max(opened, self._named(promise, promise.due)), None
+
+    def _named(self, promise: Promise, due: Moment) -> datetime:
+        named = min(due.at.astimezone(UTC), LATEST)
+        days = _DAYS_BEFORE.get(promise.kind, 0)
+        if named > promise.opened.at + timedelta(days=days + 1):
+            named = self.calendar.days_before(named, days)
+        whole = due.day or promise.kind in _IN_THE_DAY
+        return self.calendar.due(named, _SAME_DAY) if whole else named
 
     def _limit(self, promise: Promise, responsible: str, other: str | None) -> Limit:
         usual = LIMITS[promise.kind]

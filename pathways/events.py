@@ -26,6 +26,7 @@ from pathways.facts import (
     ReportFacts,
     StayFacts,
 )
+from pathways.states import Consents, Meeting, State, Team
 
 
 class Family(StrEnum):
@@ -164,6 +165,7 @@ _TASK = ("Task",)
 _TEAM = ("CareTeam",)
 _COURSE = ("EpisodeOfCare", "Appointment")
 _COMMUNICATION = ("Communication",)
+_MEETING = ("Appointment", "AppointmentResponse")
 
 RULES: Mapping[EventCode, Rule] = {
     EventCode.ADMISSION: Rule(Family.STAY, StayFacts, _ENCOUNTER),
@@ -227,7 +229,7 @@ RULES: Mapping[EventCode, Rule] = {
     ),
     EventCode.PLAN_CREATED: Rule(Family.PLAN, PlanFacts, ("CarePlan",)),
     EventCode.PLAN_UPDATED: Rule(Family.PLAN, PlanFacts, ("CarePlan",)),
-    EventCode.PLAN_MEETING: Rule(Family.MEETING, MeetingFacts, ("Appointment",)),
+    EventCode.PLAN_MEETING: Rule(Family.MEETING, MeetingFacts, _MEETING),
     EventCode.MEASURE_PROPOSED: Rule(Family.MEASURE, MeasureFacts, _TASK),
     EventCode.MEASURE_PROMISED: Rule(
         Family.MEASURE, MeasureFacts, _TASK, request=True, begins=True
@@ -245,7 +247,9 @@ RULES: Mapping[EventCode, Rule] = {
     EventCode.COMPLAINT: Rule(Family.APPLICATION, ApplicationFacts, _TASK),
     EventCode.COMPLAINT_FORWARDED: Rule(Family.APPLICATION, ApplicationFacts, _TASK),
     EventCode.SERVICE_ENDING: Rule(Family.APPLICATION, ApplicationFacts, _TASK),
-    EventCode.CONSENT_GIVEN: Rule(Family.CONSENT, ConsentFacts, ("Consent",)),
+    EventCode.CONSENT_GIVEN: Rule(
+        Family.CONSENT, ConsentFacts, ("Consent",), request=True, begins=True
+    ),
     EventCode.CONSENT_WITHDRAWN: Rule(Family.CONSENT, ConsentFacts, ("Consent",)),
     EventCode.OBJECTION_REGISTERED: Rule(Family.CONSENT, ConsentFacts, ("Consent",)),
     EventCode.OBJECTION_WITHDRAWN: Rule(Family.CONSENT, ConsentFacts, ("Consent",)),
@@ -256,7 +260,7 @@ RULES: Mapping[EventCode, Rule] = {
     EventCode.HANDOVER_SUMMARY: Rule(Family.BROKER, ReportFacts, ("Composition",), ours=True),
 }
 
-STATES: Mapping[Family, type[Facts]] = {
+STATES: Mapping[Family, type[State]] = {
     Family.STAY: StayFacts,
     Family.EMERGENCY: StayFacts,
     Family.REFERRAL: ReferralFacts,
@@ -265,13 +269,13 @@ STATES: Mapping[Family, type[Facts]] = {
     Family.PERSON: PersonFacts,
     Family.BROKER: ReceiptFacts,
     Family.COURSE: CourseFacts,
-    Family.COORDINATION: CoordinatorFacts,
+    Family.COORDINATION: Team,
     Family.PLAN: PlanFacts,
-    Family.MEETING: MeetingFacts,
+    Family.MEETING: Meeting,
     Family.MEASURE: MeasureFacts,
     Family.FOLLOW_UP: FollowUpFacts,
     Family.APPLICATION: ApplicationFacts,
-    Family.CONSENT: ConsentFacts,
+    Family.CONSENT: Consents,
     Family.DEADLINE: DeadlineFacts,
 }
 """What is known of a thread of this family."""

@@ -5,6 +5,7 @@ An event states *facts*; a thread's state holds the newest of each, so one class
 """
 
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
@@ -81,18 +82,37 @@ class ReferralFacts:
     performer: PartyRef | None = None  # who is asked now
     proposed: PartyRef | None = None  # who is proposed instead (redirect)
     scheduled: Moment | None = None
+    report: str | None = None  # what was found and done, back to who referred
     identifiers: tuple[Identifier, ...] | None = None
     note: str | None = None
+
+
+class Disclosure(StrEnum):
+    """What those who answer a relative may do, pasient- og brukerrettighetsloven § 3-3."""
+
+    RECEIVE_AND_GUIDE = (
+        "receive-and-guide"  # listen, and guide in general; nothing about the patient
+    )
+    MAY_DISCLOSE = "may-disclose"  # with the reason why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InquiryFacts:
     """A question and what was said about it."""
 
-    topic: str | None = None
+    topic: str | None = (
+        None  # where it settles something: the kind of the promise, else all are meant
+    )
     text: str | None = None
+    asker: str | None = None  # a person's or relative's name; the sender otherwise
     owner: PartyRef | None = None  # whose it is to answer
+    reason: str | None = None  # why it is passed on, or may be disclosed
+    disclosure: Disclosure | None = None
     settled_with: str | None = None
+    promise: str | None = None  # id of the Task of the one promise it is about
+    since: Moment | None = None  # from when the carer is away
+    until: Moment | None = None
+    fallback: str | None = None  # what was agreed for when the carer is away
     identifiers: tuple[Identifier, ...] | None = None
 
 
@@ -145,6 +165,8 @@ class CoordinatorFacts:
     until: Moment | None = None
     substitute: str | None = None  # who stands in during an absence
     substitute_phone: str | None = None
+    substitute_party: PartyRef | None = None
+    expecting: bool | None = None  # a need of a family that expects a child
     reason: str | None = None
     identifiers: tuple[Identifier, ...] | None = None
 
@@ -179,7 +201,7 @@ class Goal:
     """A goal of a plan, in the person's own words where there are any."""
 
     text: str
-    by: Moment | None = None
+    by: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,13 +341,26 @@ class DeadlineFacts:
     note: str | None = None  # why an alarm is withdrawn
 
 
+class RelativeRole(StrEnum):
+    """What a relative is to the patient by law; one may be several things."""
+
+    NEXT_OF_KIN = "next-of-kin"  # nærmeste pårørende, pasient- og brukerrettighetsloven § 1-3 b
+    GUARDIAN = "guardian"  # verge, or who has parental responsibility
+    ATTORNEY = "attorney"  # holds a fullmakt
+    CARER = "carer"
+    MINOR_CHILD = "minor-child"  # of the patient: helsepersonelloven § 10 a
+
+
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """A relative as registered."""
+    """A relative as registered. ``authority``: what a guardian or who holds a fullmakt may decide, in words."""
 
     name: str
     relationship: str | None = None
     phone: str | None = None
+    roles: tuple[RelativeRole, ...] = ()
+    authority: str | None = None
+    born: date | None = None
 
 
 Facts: TypeAlias = (

@@ -17,7 +17,7 @@ class KeyRank(IntEnum):
 
     EPISODE = 0
     STAY = 1
-    REFERRAL = 2
+    REFERRAL = 2  # and the number of any other matter
     CONVERSATION = 3
     REFERENCE = 4  # a message named by id
     START = 5  # sender and begin of a stay that carries no id at all
@@ -61,6 +61,8 @@ class Patient:
     municipality: str | None = None
     district: str | None = None  # bydel
     gp: PartyRef | None = None
+    language: str | None = None  # BCP 47: what the person is spoken to in
+    interpreter: bool | None = None  # whether one is needed
 
     def told(self, gp: str | None) -> dict[str, str | tuple[str, ...]]:
         """What is said of the person, as text by field; ``gp`` is the directory key of ``self.gp``."""
@@ -72,6 +74,8 @@ class Patient:
             "municipality": self.municipality,
             "district": self.district,
             "gp": gp,
+            "language": self.language,
+            "interpreter": None if self.interpreter is None else str(self.interpreter).lower(),
         }
         return {name: value for name, value in said.items() if value}
 
@@ -128,6 +132,11 @@ class Record:
     told: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)  # of the patient
     sender_function: Function | None = None
     asked: str | None = None  # directory key of whom it asks to act
+    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # directory keys by fact
+    ke: str | None = (
+        None  # directory key of the coordinating unit, which has what finds no other owner
+    )
+    relatives: tuple[str, ...] = ()  # by name: whom the patient lets know of it
     receivers: tuple[str, ...] = ()  # directory keys of those told
 
     @property

@@ -25,3 +25,19 @@ def on_day(day: date, written: datetime, zone: tzinfo) -> Moment:
     first = datetime.combine(day, time.min, zone)
     last = datetime.combine(day + timedelta(days=1), time.min, zone) - timedelta(microseconds=1)
     return Moment(min(max(written, first), last), day=True)
+
+
+def first_instant(moment: Moment, zone: tzinfo) -> datetime:
+    """When it begins: a day at its first instant in ``zone``."""
+    if not moment.day:
+        return moment.at
+    return datetime.combine(moment.at.astimezone(zone).date(), time.min, zone)
+
+
+def has_passed(moment: Moment | None, at: datetime, zone: tzinfo) -> bool:
+    """Whether ``at`` is after it: after the whole of a day; ``None`` never passes."""
+    if moment is None:
+        return False
+    if not moment.day:
+        return moment.at <= at
+    return moment.at.astimezone(zone).date() < at.astimezone(zone).date()

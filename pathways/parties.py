@@ -33,7 +33,9 @@ class Kind(StrEnum):
 
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
-_RESERVED = frozenset({"parked"})  # the receiver of the operator's notices
+_RESERVED = frozenset(
+    {"parked", "carepath"}
+)  # the receiver of the operator's notices; the broker itself
 
 
 def is_key(text: str) -> bool:

@@ -5,17 +5,31 @@ The header keeps what belongs to the patient as a whole; each of its fields is t
 needs no history at all.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from pathways import plans
+from pathways.consents import consents_after
+from pathways.coordination import still_open, team_after
 from pathways.corrections import CORRECTIONS, standing
 from pathways.events import STATES, WHOLE, EventCode, Family
-from pathways.facts import Facts, PersonFacts, StayFacts, newest
+from pathways.facts import (
+    ApplicationFacts,
+    Facts,
+    InquiryFacts,
+    PersonFacts,
+    ReferralFacts,
+    StayFacts,
+    newest,
+)
 from pathways.messages import Author, Key, Record
 from pathways.moments import Moment, SortKey
+from pathways.parties import Identifier
 from pathways.pledges import promises_after
 from pathways.promises import Promises
-from pathways.transitions import CLOSED, TASK, Status, after, task_after
+from pathways.responsibility import only_answers, responsible
+from pathways.states import Consents, Meeting, PlanParties, State, Team
+from pathways.transitions import CLOSED, TASK, Status, after, lasting, task_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +41,16 @@ class Task:
     owner: str | None = None
     begun: Moment | None = None
     updated: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A matter was passed on: by which record, from whom to whom (directory keys), and why."""
+
+    record: str
+    by: str
+    to: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +66,7 @@ class Thread:
     family: Family
     anchor: Key  # the strongest key; the id comes from it
     status: Status = Status.NONE
-    facts: Facts | None = None
+    facts: State | None = None
     sender: str = ""  # who began it
     owner: str | None = None
     asked: str | None = None  # who was asked to take over and has not answered
@@ -53,6 +77,8 @@ class Thread:
     told: frozenset[str] = frozenset()
     task: Task | None = None  # of a stay
     promises: Promises = ()
+    passed: tuple[Passing, ...] = ()
+    answers: frozenset[str] = frozenset()  # the message ids that replies so far name
 
     @property
     def is_open(self) -> bool:
@@ -72,7 +98,7 @@ def fold(thread: Thread, records: Collection[Record]) -> Thread:
     state = Thread(id=thread.id, patient=thread.patient, family=thread.family, anchor=thread.anchor)
     for record in sorted(outcome.records, key=lambda r: r.order):
         state = evolve(state, record)
-    if records and not outcome.records:
+    if _begins_any(records) and not _begins_any(outcome.records):
         state = replace(state, status=Status.ENTERED_IN_ERROR)
     if state.task is None and any(_asks(record) for record in records):
         state = replace(state, task=Task(status=Status.ENTERED_IN_ERROR))
@@ -84,13 +110,18 @@ def fold(thread: Thread, records: Collection[Record]) -> Thread:
     )
 
 
+def _begins_any(records: Iterable[Record]) -> bool:
+    """Whether there is more than answers: those alone make no meeting and no follow-up."""
+    return not all(only_answers(record) for record in records)
+
+
 def evolve(thread: Thread, record: Record) -> Thread:
     """The thread after one more record, the newest so far."""
     began = thread.begun is None
-    owner, asked = _responsible(thread, record)
+    owner, asked = responsible(thread, record)
     state = replace(
         thread,
-        status=after(thread.family, thread.status, record.code),
+        status=_status(thread, record),
         facts=_facts(thread, record),
         sender=record.sender if began else thread.sender,
         owner=owner,
@@ -100,8 +131,47 @@ def evolve(thread: Thread, record: Record) -> Thread:
         last=record.order,
         told=thread.told | _told(record),
         task=_task(thread.task, record),
+        passed=(*thread.passed, *_passing(record)),
+        answers=thread.answers | _answered(record),
     )
-    return replace(state, promises=promises_after(thread.promises, state, record))
+    promises = promises_after(thread.promises, state, record)
+    owed = any(promise.is_open for promise in promises)
+    return replace(
+        state,
+        promises=promises,
+        facts=still_open(state.facts, promises, record),
+        status=lasting(state.family, state.status, owed=owed),
+    )
+
+
+def _status(thread: Thread, record: Record) -> Status:
+    if only_answers(record):
+        return Status.UNKNOWN if thread.status is Status.NONE else thread.status
+    if record.code in _QUESTIONS and record.message_id in thread.answers:
+        return thread.status  # by the clocks the reply came first
+    said = record.facts.outcome if isinstance(record.facts, ApplicationFacts) else None
+    return after(thread.family, thread.status, record.code, outcome=said)
+
+
+_QUESTIONS = frozenset((EventCode.INQUIRY, EventCode.CARER_UNAVAILABLE))
+_FORWARDS = frozenset((EventCode.INQUIRY_FORWARDED, EventCode.REFERRAL_FORWARDED))
+
+
+def _answered(record: Record) -> frozenset[str]:
+    named = record.target if record.code is EventCode.REPLY else None
+    return frozenset((named,)) if named else frozenset()
+
+
+def _passing(record: Record) -> Iterator[Passing]:
+    if record.code in _FORWARDS and record.asked:
+        yield Passing(record.id, record.sender, record.asked, reason_given(record.facts))
+
+
+def reason_given(facts: Facts) -> str | None:
+    """Why something is passed on; of a referral the code, as its text is why the patient is referred."""
+    if isinstance(facts, ReferralFacts):
+        return facts.reason_code
+    return facts.reason if isinstance(facts, InquiryFacts) else None
 
 
 def _asks(record: Record) -> bool:
@@ -139,59 +209,54 @@ def _told(record: Record) -> frozenset[str]:
     return frozenset((record.sender, *record.receivers))
 
 
-def _facts(thread: Thread, record: Record) -> Facts | None:
+def _facts(thread: Thread, record: Record) -> State | None:
     """Documents, and what is said about promises, change nothing in what is known of the matter."""
+    if merge := _MERGES.get(thread.family):
+        return merge(thread.facts, record)
     if not isinstance(record.facts, STATES[thread.family]):
         return thread.facts
-    if isinstance(record.facts, PersonFacts):
-        return _person(thread.facts, record.facts)
     if isinstance(record.facts, StayFacts) and record.code is EventCode.ADMISSION:
         known = thread.facts if isinstance(thread.facts, StayFacts) else StayFacts()
         return replace(newest(known, record.facts), ends=record.facts.ends)
-    return record.facts if thread.facts is None else newest(thread.facts, record.facts)
+    if isinstance(thread.facts, Team | Consents | Meeting | None):
+        return record.facts
+    return newest(thread.facts, record.facts)
 
 
-def _person(known: Facts | None, said: PersonFacts) -> PersonFacts:
+def _person(known: State | None, record: Record) -> PersonFacts:
     """Links add up; everything else is the newest."""
     before = known if isinstance(known, PersonFacts) else PersonFacts()
+    said = record.facts
+    if not isinstance(said, PersonFacts):
+        return before
     linked = {*(before.linked or ()), *(said.linked or ())} - {*(said.unlinked or ())}
     after_ = newest(before, said)
     order = tuple(sorted(linked, key=lambda i: (i.system, i.value)))
     return replace(after_, linked=order or None, unlinked=None)
 
 
-Responsible = tuple[str | None, str | None]  # owner, asked
+def _application(known: State | None, record: Record) -> ApplicationFacts:
+    """A decision stands for itself: what an earlier one gave, until when, holds no more."""
+    before = known if isinstance(known, ApplicationFacts) else ApplicationFacts()
+    said = record.facts if isinstance(record.facts, ApplicationFacts) else ApplicationFacts()
+    if record.code is EventCode.DECISION:
+        before = replace(before, **dict.fromkeys(_OF_DECISION))
+    return newest(before, said)
 
 
-def _responsible(thread: Thread, record: Record) -> Responsible:
-    """Who is responsible, and who is asked. One who has it keeps it until the next one has accepted."""
-    rule = _HANDS_OVER.get(record.code)
-    if rule is not None:
-        return rule(thread, record)
-    begins_stay = record.sender if record.family is Family.STAY else None
-    return thread.owner or begins_stay, thread.asked
-
-
-_HANDS_OVER: Mapping[EventCode, Callable[[Thread, Record], Responsible]] = {
-    EventCode.ADMISSION: lambda _, r: (r.asked or r.sender, None),
-    EventCode.TRANSFER: lambda _, r: (r.asked or r.sender, None),
-    EventCode.HOSPITAL_CHOICE: lambda t, r: (t.owner or r.asked, r.asked),
-    EventCode.REDIRECT_PROPOSED: lambda t, r: (t.owner, r.asked),
-    EventCode.HOSPITAL_CHOICE_CONFIRMED: lambda _, r: (r.sender, None),
-    EventCode.REFERRAL: lambda t, r: (r.asked or t.owner, r.asked),
-    EventCode.REFERRAL_FORWARDED: lambda t, r: (r.asked or t.owner, r.asked),
-    EventCode.REFERRAL_ACCEPTED: lambda _, r: (r.sender, None),
-    EventCode.REFERRAL_REJECTED: lambda t, _: (t.sender or None, None),
-    EventCode.INQUIRY: lambda t, r: (r.asked or t.owner, None),
-    EventCode.INQUIRY_FORWARDED: lambda t, r: (r.asked or t.owner, None),
-    EventCode.CARER_UNAVAILABLE: lambda t, r: (r.asked or t.owner, None),
-    EventCode.MEASURE_PROPOSED: lambda t, r: (t.owner or r.asked, r.asked),
-    EventCode.MEASURE_PROMISED: lambda _, r: (r.asked or r.sender, None),
-    EventCode.FOLLOW_UP: lambda t, r: (r.asked or t.owner or r.sender, None),
-    EventCode.APPLICATION: lambda t, r: (r.asked or t.owner, None),
-    EventCode.FIRST_CONTACT_BOOKED: lambda _, r: (r.sender, None),
-    EventCode.PLAN_CREATED: lambda _, r: (r.sender, None),
+_OF_DECISION = (
+    *("outcome", "reason", "valid_from", "valid_to"),
+    *("appeal_by", "expected", "ends", "replaced_by"),
+)
+_MERGES: Mapping[Family, Callable[[State | None, Record], State]] = {
+    Family.PERSON: _person,
+    Family.COORDINATION: team_after,
+    Family.CONSENT: consents_after,
+    Family.APPLICATION: _application,
+    Family.MEETING: plans.meeting_after,
+    Family.MEASURE: plans.measure_after,
 }
+"""What is known after one more record, where that is more than the newest of each fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +271,11 @@ class Told:
 class Header:
     """What belongs to the patient as a whole.
 
-    ``demographics``: family, given, birth_date (ISO), gender, municipality, district, gp (directory key).
+    ``demographics``: family, given, birth_date (ISO), gender, municipality, district, gp (directory key),
+    language (BCP 47), interpreter (true or false).
     ``deceased``: by the thread that says so. ``open``: responsible party by open thread.
+    ``person``, ``team``, ``consents``: the threads of which a patient has one.
+    ``plans``: who takes part, by open thread; ``measures``: which plan each belongs to, by thread.
     ``contacts``: the newest person each party named. ``participants`` is about arrival: who was ever told.
     """
 
@@ -216,6 +284,10 @@ class Header:
     deceased: Mapping[str, Moment] = field(default_factory=dict)
     open: Mapping[str, str] = field(default_factory=dict)
     person: PersonFacts = field(default_factory=PersonFacts)
+    team: Team = field(default_factory=Team)
+    consents: Consents = field(default_factory=Consents)
+    plans: Mapping[str, PlanParties] = field(default_factory=dict)
+    measures: Mapping[str, tuple[Identifier, ...]] = field(default_factory=dict)
     participants: frozenset[str] = frozenset()
 
     def told(self, name: str) -> str | None:
@@ -260,13 +332,32 @@ def header_with(header: Header, thread: Thread, before: Iterable[str] = ()) -> H
         deceased[thread.id] = told or thread.updated
     if thread.is_open and thread.owner and thread.family not in WHOLE:
         open_[thread.id] = thread.owner
-    person = thread.facts if isinstance(thread.facts, PersonFacts) else header.person
-    if thread.family is Family.PERSON and thread.facts is None:
-        person = PersonFacts()
     return replace(
-        header,
+        _with_whole(header, thread),
         deceased=deceased,
         open=open_,
-        person=person,
-        participants=header.participants | thread.told,
+        plans=plans.known(header.plans, thread, gone),
+        measures=plans.measures(header.measures, thread, gone),
+        participants=header.participants | _taking_part(thread),
     )
+
+
+def _with_whole(header: Header, thread: Thread) -> Header:
+    """What is known of the patient, not of a case; nothing when nothing stands."""
+    known = thread.facts
+    match thread.family:
+        case Family.PERSON:
+            said = known if isinstance(known, PersonFacts) else PersonFacts()
+            return replace(header, person=said)
+        case Family.COORDINATION:
+            return replace(header, team=known if isinstance(known, Team) else Team())
+        case Family.CONSENT:
+            given = known if isinstance(known, Consents) else Consents()
+            return replace(header, consents=given)
+        case _:
+            return header
+
+
+def _taking_part(thread: Thread) -> frozenset[str]:
+    """Who is alarmed takes no part by that: when they do, they get the handover summary."""
+    return frozenset() if thread.family is Family.DEADLINE else thread.told

@@ -5,24 +5,20 @@ Every open promise has a duty; who takes a matter over takes over what is promis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pathways.events import Activity, EventCode
+from pathways import care_promises, plan_promises
+from pathways.events import EventCode, Family
 from pathways.facts import (
     ApplicationFacts,
-    CoordinatorFacts,
     CourseFacts,
-    FollowUpFacts,
-    MeasureFacts,
     Need,
     Outcome,
     ReferralFacts,
     StayFacts,
 )
 from pathways.messages import Record
-from pathways.moments import Moment
 from pathways.parties import Function
 from pathways.promises import (
     Duty,
@@ -32,9 +28,11 @@ from pathways.promises import (
     Promise,
     PromiseKind,
     Promises,
+    answered,
     promised,
     settled,
 )
+from pathways.transitions import Status
 
 if TYPE_CHECKING:
     from pathways.pathway import Thread
@@ -130,79 +128,58 @@ def _assess(*, acute: bool) -> Opens:
     def opens(thread: Thread, record: Record) -> Iterator[Opening]:
         said = thread.facts.priority if isinstance(thread.facts, ReferralFacts) else None
         if (said in _ACUTE) is acute:
-            yield Opening(_asked(thread, record, Function.DOCTOR), thread.sender)
+            yield Opening(Duty(record.asked or thread.owner), thread.sender)
 
     return opens
 
 
 def _chosen(thread: Thread, record: Record) -> Iterator[Opening]:
-    if record.asked:
-        yield Opening(Duty(record.asked), thread.sender)
+    """Who chose has it until somebody is asked."""
+    yield Opening(Duty(record.asked or record.sender), thread.sender)
 
 
-# --- courses, coordination, meetings
+def _asked_of_another(promise: Promise, _: Thread, record: Record) -> bool:
+    """A new choice begins a new clock."""
+    return record.asked is not None and promise.duty.party != record.asked
+
+
+def _another_way(*, acute: bool) -> Callable[[Promise, Thread, Record], bool]:
+    """Withdrawn, asked of another, or it has become urgent or is so no more."""
+
+    def gone(promise: Promise, thread: Thread, record: Record) -> bool:
+        if record.code is EventCode.REFERRAL_WITHDRAWN:
+            return True
+        opened = _assess(acute=acute)(thread, record)
+        return not any(opened) or _asked_of_another(promise, thread, record)
+
+    return gone
+
+
+# --- questions
+
+
+def _question(function: Function) -> Opens:
+    """What was answered before it came needs no other answer."""
+
+    def opens(thread: Thread, record: Record) -> Iterator[Opening]:
+        if thread.status is Status.OPEN:
+            yield Opening(_asked(thread, record, function), record.sender)
+
+    return opens
+
+
+def _forwarded(thread: Thread, record: Record) -> Iterator[Opening]:
+    """Whose it is now: the coordinating unit's, when it was passed on twice."""
+    yield Opening(_owner(thread))
+
+
+# --- courses, coordination
 
 
 def _contact(thread: Thread, record: Record) -> Iterator[Opening]:
     facts = thread.facts
     booked = facts.contact if isinstance(facts, CourseFacts) else None
     yield Opening(Duty(record.sender), None, booked)
-
-
-def _handed(thread: Thread, record: Record) -> Iterator[Opening]:
-    said = record.facts.name if isinstance(record.facts, CoordinatorFacts) else None
-    yield Opening(Duty(record.asked or record.sender, name=said), record.sender)
-
-
-def _summoned(thread: Thread, record: Record) -> Iterator[Opening]:
-    """Everyone who is summoned answers for themselves."""
-    if record.activity is Activity.REPLY:
-        return
-    for party in record.receivers:
-        yield Opening(Duty(party), record.sender)
-
-
-def _own_answer(promise: Promise, record: Record) -> bool:
-    return record.activity is Activity.REPLY and promise.duty.party == record.sender
-
-
-# --- measures and follow-up
-
-
-def _measure(thread: Thread) -> MeasureFacts:
-    return thread.facts if isinstance(thread.facts, MeasureFacts) else MeasureFacts()
-
-
-def _promised_measure(thread: Thread, record: Record) -> Iterator[Opening]:
-    known = _measure(thread)
-    duty = Duty(record.asked or record.sender, name=known.owner_name)
-    yield Opening(duty, thread.sender, known.due)
-
-
-def _evaluated(thread: Thread, record: Record) -> Iterator[Opening]:
-    known = _measure(thread)
-    if known.evaluate_by:
-        yield Opening(Duty(record.sender, name=known.owner_name), thread.sender, known.evaluate_by)
-
-
-def _delayed(thread: Thread, record: Record) -> Iterator[Opening]:
-    yield Opening(Duty(), due=_measure(thread).due)
-
-
-def _next_contact(thread: Thread, record: Record) -> Iterator[Opening]:
-    """Each contact promises the next one, until the end that was agreed."""
-    known = thread.facts if isinstance(thread.facts, FollowUpFacts) else FollowUpFacts()
-    if not known.interval_days or record.activity is Activity.CANCEL:
-        return
-    due = Moment(record.happened.at + timedelta(days=known.interval_days), day=True)
-    if known.until is None or due.at <= known.until.at:
-        yield Opening(
-            Duty(thread.owner or record.sender, name=known.owner_name), thread.sender, due
-        )
-
-
-def _talked(promise: Promise, record: Record) -> bool:
-    return record.activity is Activity.REPLY
 
 
 # --- applications
@@ -216,11 +193,17 @@ def _expected(thread: Thread, record: Record) -> Iterator[Opening]:
     yield Opening(Duty(), due=_application(thread).expected)
 
 
+def _contested(thread: Thread, record: Record) -> Iterator[Opening]:
+    """Who decided looks at it again, and sends it on (forvaltningsloven § 33)."""
+    office = _asked(thread, record, Function.CASE_OFFICE)
+    yield Opening(Duty(thread.owner) if thread.owner else office, record.sender)
+
+
 def _review(thread: Thread, record: Record) -> Iterator[Opening]:
     """What is granted for a time is looked at again before it ends."""
-    known = _application(thread)
-    if known.valid_to and known.outcome is not Outcome.REFUSED:
-        yield Opening(Duty(record.sender), thread.sender, known.valid_to)
+    said = record.facts if isinstance(record.facts, ApplicationFacts) else ApplicationFacts()
+    if said.valid_to and said.outcome is not Outcome.REFUSED:
+        yield Opening(Duty(record.sender), thread.sender, said.valid_to)
 
 
 # --- the table
@@ -228,6 +211,9 @@ def _review(thread: Thread, record: Record) -> Iterator[Opening]:
 C, K = EventCode, PromiseKind
 _LEFT = (C.DISCHARGE, C.DEATH)
 _APPLIED = _asks()
+_HAS_ONE = (C.COORDINATOR_APPOINTED, C.COORDINATOR_HANDOVER_ACCEPTED)
+_TAKEN_ON = (C.MEASURE_PROMISED, C.MEASURE_STARTED, C.MEASURE_DELAYED)
+_REFERRED = (C.REFERRAL, C.REFERRAL_FORWARDED)
 _ASSESSED = (
     C.REFERRAL_ACCEPTED,
     C.REFERRAL_REJECTED,
@@ -280,31 +266,35 @@ PLEDGES: Mapping[PromiseKind, Pledge] = {
         forgets=(C.ADMISSION,),
     ),
     K.REFERRAL_ASSESSMENT: Pledge(
-        opens={C.REFERRAL: _assess(acute=False)},
+        opens=dict.fromkeys(_REFERRED, _assess(acute=False)),
         keeps=_ASSESSED,
         moves={C.REFERRAL_FORWARDED: _passes_on},
-        withdraws=(C.REFERRAL_WITHDRAWN,),
+        withdraws=(C.REFERRAL, C.REFERRAL_WITHDRAWN),
+        withdraws_if=_another_way(acute=False),
     ),
     K.ACUTE_ASSESSMENT: Pledge(
-        opens={C.REFERRAL: _assess(acute=True)},
+        opens=dict.fromkeys(_REFERRED, _assess(acute=True)),
         keeps=_ASSESSED,
         moves={C.REFERRAL_FORWARDED: _passes_on},
-        withdraws=(C.REFERRAL_WITHDRAWN,),
+        withdraws=(C.REFERRAL, C.REFERRAL_WITHDRAWN),
+        withdraws_if=_another_way(acute=True),
     ),
     K.CHOICE_CONFIRMATION: Pledge(
         opens={C.HOSPITAL_CHOICE: _chosen},
         keeps=(C.HOSPITAL_CHOICE_CONFIRMED,),
+        withdraws=(C.HOSPITAL_CHOICE,),
+        withdraws_if=_asked_of_another,
         moves={C.REDIRECT_PROPOSED: _passes_on},
     ),
     K.INQUIRY_ANSWER: Pledge(
-        opens={C.INQUIRY: _asks(Function.KE)},
+        opens={C.INQUIRY: _question(Function.KE)},
         keeps=(C.REPLY,),
-        moves={C.INQUIRY_FORWARDED: _passes_on},
+        moves={C.INQUIRY_FORWARDED: _forwarded},
     ),
     K.CARER_ANSWER: Pledge(
-        opens={C.CARER_UNAVAILABLE: _asks(Function.ON_DUTY)},
+        opens={C.CARER_UNAVAILABLE: _question(Function.ON_DUTY)},
         keeps=(C.REPLY,),
-        moves={C.INQUIRY_FORWARDED: _passes_on},
+        moves={C.INQUIRY_FORWARDED: _forwarded},
     ),
     K.FIRST_CONTACT: Pledge(
         opens={C.FIRST_CONTACT_BOOKED: _contact},
@@ -312,32 +302,54 @@ PLEDGES: Mapping[PromiseKind, Pledge] = {
         withdraws=(C.COURSE_ENDED,),
     ),
     K.COORDINATION_ANSWER: Pledge(
-        opens={C.COORDINATION_NEED: _asks(Function.KE)},
-        keeps=(C.COORDINATOR_APPOINTED,),
+        opens={C.COORDINATION_NEED: care_promises.needed},
+        keeps=_HAS_ONE,
+        keeps_if=care_promises.answered,
+        each=True,
     ),
     K.HANDOVER_ANSWER: Pledge(
-        opens={C.COORDINATOR_HANDOVER_OFFERED: _handed},
-        keeps=(C.COORDINATOR_HANDOVER_ACCEPTED, C.COORDINATOR_APPOINTED),
+        opens={C.COORDINATOR_HANDOVER_OFFERED: care_promises.handed},
+        keeps=_HAS_ONE,
+        keeps_if=care_promises.answered,
+        withdraws=(C.COORDINATOR_HANDOVER_OFFERED,),
+        withdraws_if=care_promises.offered_anew,
+        each=True,
     ),
     K.CHANGE_ANSWER: Pledge(
-        opens={C.COORDINATOR_CHANGE_REQUESTED: _asks(Function.KE)},
-        keeps=(C.COORDINATOR_APPOINTED, C.COORDINATOR_HANDOVER_ACCEPTED),
+        opens={C.COORDINATOR_CHANGE_REQUESTED: care_promises.needed},
+        keeps=_HAS_ONE,
+        keeps_if=care_promises.answered,
+        each=True,
     ),
     K.MEETING_ANSWER: Pledge(
-        opens={C.PLAN_MEETING: _summoned}, keeps=(C.PLAN_MEETING,), each=True, keeps_if=_own_answer
+        opens={C.PLAN_MEETING: plan_promises.summoned},
+        keeps=(C.PLAN_MEETING,),
+        keeps_if=plan_promises.own_answer,
+        withdraws=(C.PLAN_MEETING,),
+        withdraws_if=plan_promises.left_out,
+        each=True,
     ),
     K.PROPOSAL_ANSWER: Pledge(
-        opens={C.MEASURE_PROPOSED: _asks(Function.KE)},
-        keeps=(C.MEASURE_PROMISED, C.MEASURE_DROPPED, C.MEASURE_STARTED, C.MEASURE_DONE),
+        opens={C.MEASURE_PROPOSED: plan_promises.proposed},
+        keeps=(*_TAKEN_ON, C.MEASURE_DROPPED, C.MEASURE_DONE),
     ),
     K.MEASURE: Pledge(
-        opens={C.MEASURE_PROMISED: _promised_measure},
+        opens=dict.fromkeys(_TAKEN_ON, plan_promises.taken_on),
         keeps=(C.MEASURE_DONE,),
-        moves={C.MEASURE_DELAYED: _delayed},
         withdraws=(C.MEASURE_DROPPED,),
     ),
-    K.EVALUATION: Pledge(opens={C.MEASURE_DONE: _evaluated}, keeps=(C.MEASURE_EVALUATED,)),
-    K.FOLLOW_UP: Pledge(opens={C.FOLLOW_UP: _next_contact}, keeps=(C.FOLLOW_UP,), keeps_if=_talked),
+    K.EVALUATION: Pledge(
+        opens=dict.fromkeys((*_TAKEN_ON, C.MEASURE_DONE), plan_promises.to_evaluate),
+        keeps=(C.MEASURE_EVALUATED,),
+        withdraws=(C.MEASURE_DROPPED,),
+    ),
+    K.FOLLOW_UP: Pledge(
+        opens={C.FOLLOW_UP: plan_promises.next_contact},
+        keeps=(C.FOLLOW_UP,),
+        keeps_if=plan_promises.talked,
+        withdraws=(C.FOLLOW_UP,),
+        withdraws_if=plan_promises.over,
+    ),
     K.INTERIM_ANSWER: Pledge(opens={C.APPLICATION: _APPLIED}, keeps=(C.INTERIM_ANSWER, C.DECISION)),
     K.DECISION: Pledge(
         opens={C.APPLICATION: _APPLIED},
@@ -345,7 +357,7 @@ PLEDGES: Mapping[PromiseKind, Pledge] = {
         moves={C.INTERIM_ANSWER: _expected},
     ),
     K.COMPLAINT_FORWARDED: Pledge(
-        opens={C.COMPLAINT: _APPLIED}, keeps=(C.COMPLAINT_FORWARDED, C.DECISION)
+        opens={C.COMPLAINT: _contested}, keeps=(C.COMPLAINT_FORWARDED, C.DECISION)
     ),
     K.REVIEW: Pledge(opens={C.DECISION: _review}, keeps=(C.DECISION, C.SERVICE_ENDING)),
 }
@@ -372,4 +384,6 @@ def promises_after(before: Promises, thread: Thread, record: Record) -> Promises
     """A thread's promises after one more record, the newest so far; ``thread`` is as the record left it."""
     if record.code is EventCode.SETTLED_BY_PHONE:
         return settled(before, record)
+    if record.code is EventCode.REPLY and record.family is not Family.INQUIRY:
+        return answered(before, record)
     return promised(before, _TOUCHED.get(record.code, {}), thread, record)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pathways.events import EventCode
 from pathways.facts import InquiryFacts
-from pathways.messages import Record
+from pathways.messages import Record, stable_id
 from pathways.moments import Moment
 from pathways.parties import Function
 
@@ -33,7 +33,6 @@ class PromiseKind(StrEnum):
     RECEIVED_HOME = "received-home"
     TRANSFER_REPORT = "transfer-report"
     DISCHARGE_REPORT = "discharge-report"
-    RECEIPT = "receipt"
     REFERRAL_ASSESSMENT = "referral-assessment"
     ACUTE_ASSESSMENT = "acute-assessment"
     CHOICE_CONFIRMATION = "choice-confirmation"
@@ -77,13 +76,14 @@ class Promise:
 
     ``due`` is set only where the events themselves name the time. ``proof``: since when it provably is kept, the later
     of when that happened and when it was written; what was settled by phone counts from the call.
-    ``ahead``: kept before anything asked for it.
+    ``ahead``: kept before anything asked for it. ``about``: which of several it is, such as a coordinator's role.
     """
 
     kind: PromiseKind
     opened_by: str  # id of the record that opened it
     opened: Moment
     duty: Duty
+    about: str | None = None
     first: str | None = None  # directory key of whose it was at first
     other: str | None = None  # directory key of the one it is owed to
     due: Moment | None = None
@@ -92,6 +92,11 @@ class Promise:
     closed: Moment | None = None
     proof: datetime | None = None
     ahead: bool = False
+
+    @property
+    def id(self) -> str:
+        """Of its Task, whoever has it now."""
+        return stable_id("promise", self.kind, self.opened_by, self.first or "")
 
     @property
     def is_open(self) -> bool:
@@ -109,6 +114,7 @@ class Opening:
     duty: Duty
     other: str | None = None
     due: Moment | None = None
+    about: str | None = None
 
 
 Opens = Callable[["Thread", Record], Iterable[Opening]]
@@ -119,8 +125,9 @@ Opens = Callable[["Thread", Record], Iterable[Opening]]
 class Pledge:
     """A kind of promise.
 
-    ``moves``: somebody else has it now, or it has another date; the clock goes on. ``each``: one for each party, not
-    one for the matter; ``keeps_if``: whose of them it is. ``ahead``: what keeps it may come before what asks for it,
+    ``moves``: somebody else has it now, or it has another date; the clock goes on. ``each``: one for each party and
+    each thing it is about, not one for the matter; ``keeps_if``: whose of them it is; ``withdraws_if``: which of them
+    are withdrawn, given the thread as the record left it. ``ahead``: what keeps it may come before what asks for it,
     unless one of ``forgets`` comes between.
     """
 
@@ -129,6 +136,7 @@ class Pledge:
     keeps_if: Callable[[Promise, Record], bool] = lambda _promise, _record: True
     moves: Mapping[EventCode, Opens] = field(default_factory=dict)
     withdraws: tuple[EventCode, ...] = ()
+    withdraws_if: Callable[[Promise, Thread, Record], bool] = lambda *_: True
     each: bool = False
     ahead: bool = False
     forgets: tuple[EventCode, ...] = ()
@@ -146,7 +154,7 @@ def promised(before: Promises, pledges: Pledges, thread: Thread, record: Record)
         if record.code in pledge.forgets:
             promises = tuple(p for p in promises if not (p.kind is kind and p.ahead))
         if record.code in pledge.withdraws:
-            promises = _withdrawn(promises, kind, record)
+            promises = _withdrawn(promises, kind, pledge, thread, record)
         if moves := pledge.moves.get(record.code):
             promises = _moved(promises, kind, moves(thread, record))
         if opens := pledge.opens.get(record.code):
@@ -157,12 +165,39 @@ def promised(before: Promises, pledges: Pledges, thread: Thread, record: Record)
 
 def settled(promises: Promises, record: Record) -> Promises:
     """By phone: the promise that is named, or all of the matter. The call itself is what counts."""
-    topic = record.facts.topic if isinstance(record.facts, InquiryFacts) else None
-    named = {topic} & {*PromiseKind} or {*PromiseKind}
+    named = _named(record)
     return tuple(
-        _ended(p, record, proof=record.happened.at) if p.is_open and p.kind in named else p
+        _ended(p, record, proof=record.happened.at) if p.is_open and named(p) else p
         for p in promises
     )
+
+
+def answered(promises: Promises, record: Record) -> Promises:
+    """In plain words: the promise that is named, or all that are the sender's own."""
+    named = _named(record)
+    return tuple(
+        _ended(p, record) if p.is_open and named(p) and _answers(p, record) else p for p in promises
+    )
+
+
+def _named(record: Record) -> Callable[[Promise], bool]:
+    """Which promises a record is about: the one with the id, those of the kind, or all."""
+    said = _said(record)
+    if said.promise:
+        return lambda promise: promise.id == said.promise
+    kinds = {said.topic} & {*PromiseKind} or {*PromiseKind}
+    return lambda promise: promise.kind in kinds
+
+
+def _answers(promise: Promise, record: Record) -> bool:
+    """Whose it is answers; what is named, or owed by a function, anybody but the one it is owed to."""
+    said = _said(record)
+    meant = promise.duty.party is None or said.promise or said.topic in {*PromiseKind}
+    return promise.duty.party == record.sender or bool(meant and record.sender != promise.other)
+
+
+def _said(record: Record) -> InquiryFacts:
+    return record.facts if isinstance(record.facts, InquiryFacts) else InquiryFacts()
 
 
 def _kept(promises: Promises, kind: PromiseKind, pledge: Pledge, record: Record) -> Promises:
@@ -182,11 +217,12 @@ def _kept(promises: Promises, kind: PromiseKind, pledge: Pledge, record: Record)
     return (*others, _ended(ahead, record))
 
 
-def _withdrawn(promises: Promises, kind: PromiseKind, record: Record) -> Promises:
-    return tuple(
-        _ended(p, record, PromiseState.WITHDRAWN) if p.kind is kind and p.is_open else p
-        for p in promises
-    )
+def _withdrawn(
+    promises: Promises, kind: PromiseKind, pledge: Pledge, thread: Thread, record: Record
+) -> Promises:
+    open_ = (p for p in promises if p.kind is kind and p.is_open)
+    gone = [p for p in open_ if pledge.withdraws_if(p, thread, record)]
+    return tuple(_ended(p, record, PromiseState.WITHDRAWN) if p in gone else p for p in promises)
 
 
 def _ended(
@@ -226,7 +262,7 @@ def _opened(
             continue
         if known.ahead:
             asked = replace(known, ahead=False, opened_by=record.id, opened=record.happened)
-        elif each and known.duty.party != opening.duty.party:
+        elif each and (known.duty.party, known.about) != (opening.duty.party, opening.about):
             continue
         else:
             asked = replace(known, duty=opening.duty, due=opening.due or known.due)
@@ -236,6 +272,7 @@ def _opened(
         opened_by=record.id,
         opened=record.happened,
         duty=opening.duty,
+        about=opening.about,
         first=opening.duty.party,
         other=opening.other,
         due=opening.due,

@@ -5,14 +5,18 @@ A corrected or cancelled message also reaches everyone who was told the message 
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from typing import Any
 
+from pathways import coordination, plans
 from pathways.access import Basis
 from pathways.events import EventCode
-from pathways.facts import Need, StayFacts, StayKind
+from pathways.facts import Need, Participant, StayFacts, StayKind
 from pathways.messages import Message, Record
-from pathways.parties import Directory, Function, Kind, Party
+from pathways.parties import Directory, Function, Kind, Party, PartyRef
 from pathways.pathway import Header, Thread
+from pathways.responsibility import PASSED_ON_TOO_OFTEN
+from pathways.states import Meeting
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Setting:
     header: Header
     directory: Directory
     at: datetime
+    zone: tzinfo = UTC  # of what begins or ends with a day
     corrected: tuple[Record, ...] = ()
 
     def municipal(self, function: Function) -> Party | None:
@@ -165,6 +170,88 @@ def _municipalities(s: Setting) -> Iterator[Recipient]:
             yield Recipient(unit.key, Basis.NEED)
 
 
+def _taking_part(s: Setting) -> Iterator[Recipient]:
+    """Those who take part in the plan, not those who did."""
+    yield from _people(s, _names(s, "participants") or ())
+
+
+def _plan(s: Setting) -> Iterator[Recipient]:
+    """Whose the plan is that it belongs to, and who takes part in it."""
+    for _, plan in plans.of(s.header.plans, _names(s, "plan")):
+        if plan.owner:
+            yield Recipient(plan.owner, Basis.PARTICIPANT)
+        yield from _people(s, plan.participants)
+
+
+def _people(s: Setting, people: Iterable[Participant]) -> Iterator[Recipient]:
+    """While their consent holds."""
+    for one in people:
+        party = one.party and s.directory.find(one.party.known_by, s.at)
+        if party and plans.takes_part(one, s.at, s.zone):
+            yield Recipient(party.key, Basis.PARTICIPANT)
+
+
+def _names(s: Setting, fact: str) -> Any:
+    """What the message says, or else the thread."""
+    known = s.before.facts if s.before else None
+    known = known.facts if isinstance(known, Meeting) else known
+    return getattr(s.message.facts, fact, None) or getattr(known, fact, None)
+
+
+def _named(*facts: str, basis: Basis = Basis.PARTICIPANT) -> Audience:
+    """Organisations that have a part in the matter itself."""
+
+    def audience(s: Setting) -> Iterator[Recipient]:
+        for fact in facts:
+            told = _names(s, fact) or ()
+            for ref in (told,) if isinstance(told, PartyRef) else told:
+                if party := s.directory.find(ref.known_by, s.at):
+                    yield Recipient(door(s.directory, party.key, s.message.code, s.at), basis)
+
+    return audience
+
+
+def _coordinators(s: Setting) -> Iterator[Recipient]:
+    for party in coordination.parties(s.header.team):
+        yield Recipient(party, Basis.PARTICIPANT)
+
+
+def _reporters(s: Setting) -> Iterator[Recipient]:
+    """Whoever reported a need, or asked for a change, hears what came of it."""
+    for need in s.header.team.needs:
+        yield Recipient(need.reporter, Basis.PARTICIPANT)
+
+
+# A patient has one such thread for life: whoever was told once is no part of it today.
+_IN_CARE = (_coordinators, _responsible_now, _services)
+_HANDS = _named("party", "substitute_party", basis=Basis.ASKED)
+_CARE_TEAM = (_HANDS, _reporters, *_IN_CARE, _owner)
+_PLANNED = (_taking_part, _coordinators, _owner)
+_MEASURE = (
+    _asked,
+    *(_named("owner", "refers"), _owner, _beginner, _plan, _coordinators),
+    _named("follows_up", basis=Basis.COPY),
+)
+
+
+def _ke_in_the_end(s: Setting) -> Iterable[Recipient]:
+    """What is passed on too often becomes the coordinating unit's."""
+    passed = s.before.passed if s.before else ()
+    return _unit(Function.KE)(s) if len(passed) + 1 >= PASSED_ON_TOO_OFTEN else ()
+
+
+def _pledged(s: Setting) -> Iterator[Recipient]:
+    """Both sides of what an answer or a call may settle, where that is no question."""
+    if s.message.matter is None or s.before is None:
+        return
+    for promise in s.before.promises:
+        unit = s.municipal(promise.duty.function) if promise.duty.function else None
+        sides = (promise.duty.party, unit.key if unit else None, promise.other)
+        for party in sides if promise.is_open else ():
+            if party:
+                yield Recipient(party, Basis.PARTICIPANT)
+
+
 _CASE_OFFICE = _unit(Function.CASE_OFFICE)
 _C = EventCode
 
@@ -192,7 +279,7 @@ AUDIENCES: Mapping[EventCode, tuple[Audience, ...]] = {
     _C.HOSPITAL_CHOICE: (_asked, _gp, _participants),
     _C.HOSPITAL_CHOICE_CONFIRMED: (_beginner, _participants),
     _C.REDIRECT_PROPOSED: (_asked, _beginner, _participants),
-    _C.REFERRAL: (_asked, _gp),
+    _C.REFERRAL: (_asked, _gp, _participants),
     _C.REFERRAL_RECEIVED: (_beginner, _owner, _gp),
     _C.REFERRAL_ACCEPTED: (_beginner, _owner, _gp),
     _C.REFERRAL_REJECTED: (_beginner, _owner, _gp),
@@ -200,15 +287,46 @@ AUDIENCES: Mapping[EventCode, tuple[Audience, ...]] = {
     _C.REFERRAL_SCHEDULED: (_beginner, _owner, _gp),
     _C.REFERRAL_COMPLETED: (_beginner, _owner, _gp),
     _C.REFERRAL_WITHDRAWN: (_beginner, _owner, _gp),
-    _C.INQUIRY: (_asked,),
-    _C.INQUIRY_FORWARDED: (_asked, _beginner),
-    _C.REPLY: (_beginner, _owner),
-    _C.SETTLED_BY_PHONE: (_beginner, _owner),
+    _C.INQUIRY: (_asked, _owner),
+    _C.INQUIRY_FORWARDED: (_asked, _beginner, _ke_in_the_end),
+    _C.REPLY: (_beginner, _owner, _pledged),
+    _C.SETTLED_BY_PHONE: (_beginner, _owner, _pledged),
+    _C.CARER_UNAVAILABLE: (_asked, _unit(Function.ON_DUTY)),
+    _C.FIRST_CONTACT_BOOKED: (_participants,),
+    _C.COURSE_STARTED: (_participants,),
+    _C.COURSE_ENDED: (_participants,),
+    _C.APPLICATION: (_asked, _owner),
+    _C.INTERIM_ANSWER: (_beginner, _participants),
+    _C.DECISION: (_beginner, _participants),
+    _C.COMPLAINT: (_asked, _owner),
+    _C.COMPLAINT_FORWARDED: (_asked, _beginner, _participants),
+    _C.SERVICE_ENDING: (_beginner, _participants, _responsible_now),
     _C.RELATIVE_REGISTERED: (_responsible_now,),
     _C.PERSON_SHEET: (_responsible_now,),
     _C.MUNICIPALITY_CHANGED: (_municipalities, _responsible_now),
     _C.IDENTITY_LINKED: (_responsible_now,),
     _C.IDENTITY_UNLINKED: (_responsible_now,),
+    _C.COORDINATION_NEED: (_asked,),
+    _C.COORDINATOR_APPOINTED: _CARE_TEAM,
+    _C.COORDINATOR_ABSENT: _CARE_TEAM,
+    _C.COORDINATOR_HANDOVER_OFFERED: (_HANDS, _owner),
+    _C.COORDINATOR_HANDOVER_ACCEPTED: _CARE_TEAM,
+    _C.COORDINATOR_CHANGE_REQUESTED: (_asked,),
+    _C.CONSENT_GIVEN: _IN_CARE,
+    _C.CONSENT_WITHDRAWN: _IN_CARE,
+    _C.OBJECTION_REGISTERED: _IN_CARE,
+    _C.OBJECTION_WITHDRAWN: _IN_CARE,
+    _C.PLAN_CREATED: _PLANNED,
+    _C.PLAN_UPDATED: _PLANNED,
+    _C.PLAN_MEETING: (_named("summoned", basis=Basis.ASKED), _owner, _plan, _coordinators),
+    _C.MEASURE_PROPOSED: _MEASURE,
+    _C.MEASURE_PROMISED: _MEASURE,
+    _C.MEASURE_STARTED: _MEASURE,
+    _C.MEASURE_DELAYED: _MEASURE,
+    _C.MEASURE_DONE: _MEASURE,
+    _C.MEASURE_DROPPED: _MEASURE,
+    _C.MEASURE_EVALUATED: _MEASURE,
+    _C.FOLLOW_UP: (_asked, _named("owner"), _owner, _participants),
 }
 
 
@@ -224,8 +342,29 @@ DOORS: Mapping[EventCode, Function] = {
     _C.MEDICATION_LIST: Function.NURSING,
     _C.EMERGENCY_CONTACT: Function.ON_DUTY,
     _C.HOSPITAL_CHOICE: Function.ON_DUTY,
+    _C.COORDINATION_NEED: Function.KE,
+    _C.COORDINATOR_APPOINTED: Function.KE,
+    _C.COORDINATOR_ABSENT: Function.KE,
+    _C.COORDINATOR_HANDOVER_OFFERED: Function.KE,
+    _C.COORDINATOR_HANDOVER_ACCEPTED: Function.KE,
+    _C.COORDINATOR_CHANGE_REQUESTED: Function.KE,
+    _C.CARER_UNAVAILABLE: Function.ON_DUTY,
 }
 """The unit that answers for an event in a municipality addressed as a whole (case-office for all others)."""
+
+
+UNASKED: Mapping[EventCode, Function] = {
+    _C.INQUIRY: Function.KE,
+    _C.CARER_UNAVAILABLE: Function.ON_DUTY,
+    _C.APPLICATION: Function.CASE_OFFICE,
+}
+"""What is taken in though it is sent to nobody, and the unit in the patient's municipality that gets it."""
+
+NAMES_RELATIVES = frozenset((_C.COORDINATOR_ABSENT,))
+"""Events whose entry names the relatives whom the patient lets know: they have no account to be told by."""
+
+ENDS_AT_KE = frozenset((*UNASKED, _C.INQUIRY_FORWARDED, _C.COMPLAINT))
+"""Events that the coordinating unit has where nobody else does."""
 
 
 def recipients(setting: Setting) -> tuple[Recipient, ...]:

@@ -20,17 +20,46 @@ class Reason(StrEnum):
     TRANSIENT = "transient"  # our fault: send it again
 
 
+class Cause(StrEnum):
+    """The rule that says no to a request: codes of ``CodeSystem/refusal``. People read the text ``refusal.<code>``."""
+
+    NOT_OFFERED = "not-offered"
+    OFFERED_TO_ANOTHER = "offered-to-another"
+    NOT_THE_HOLDER = "not-the-holder"
+    UNKNOWN_ORGANISATION = "unknown-organisation"
+    NOBODY_NAMED = "nobody-named"
+    OWN_SUBSTITUTE = "own-substitute"
+    ENDS_BEFORE_IT_BEGINS = "ends-before-it-begins"
+    NOT_REGISTERED = "not-registered"
+    NOT_NOW = "not-now"
+    NOT_ASKED = "not-asked"
+    TO_ITSELF = "to-itself"
+    IN_CIRCLES = "in-circles"
+    REASON_NEEDED = "reason-needed"
+    FIXED_BY_LAW = "fixed-by-law"
+    TIME_IS_NAMED = "time-is-named"
+    WITH_ITSELF = "with-itself"
+    NO_TIME = "no-time"
+    AGREED_ALREADY = "agreed-already"
+    ENDED_ALREADY = "ended-already"
+    NOT_ENTITLED = "not-entitled"
+    DUE_IN_THE_PAST = "due-in-the-past"
+    NO_NEW_DATE = "no-new-date"
+    NOT_SAID_WHY = "not-said-why"
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One thing that is wrong: ``code`` from FHIR IssueType, ``where`` a FHIRPath like ``Bundle.entry[2]``.
 
-    ``text`` never quotes a value that could be personal.
+    ``text`` never quotes a value that could be personal. ``cause``: which rule it is, where a rule says no.
     """
 
     code: str
     text: str
     where: str | None = None
     severity: str = "error"
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +73,9 @@ class Refusal:
 def refuse(reason: Reason, code: str, text: str, where: str | None = None) -> Refusal:
     """A refusal with a single issue."""
     return Refusal(reason, (Issue(code, text, where),))
+
+
+def no(cause: Cause, text: str, reason: Reason = Reason.CONFLICT) -> Refusal:
+    """A request that the rules refuse."""
+    where = "Bundle.entry[0].resource.eventCoding"
+    return Refusal(reason, (Issue("business-rule", text, where, cause=cause),))

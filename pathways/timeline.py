@@ -10,10 +10,18 @@ from datetime import datetime
 
 from pathways.corrections import CORRECTIONS, Mark, Standing, standing
 from pathways.events import RULES, Activity, EventCode, Family
-from pathways.facts import Facts, StayFacts
+from pathways.facts import (
+    CoordinatorFacts,
+    DeadlineFacts,
+    Facts,
+    FollowUpFacts,
+    MeetingFacts,
+    StayFacts,
+)
 from pathways.messages import Author, Record
 from pathways.moments import Moment, SortKey
 from pathways.parties import Function, PartyRef
+from pathways.promises import PromiseKind
 
 __all__ = ["Entry", "Mark", "entries"]
 
@@ -36,6 +44,7 @@ class Entry:
     sender_function: Function | None = None
     author: Author
     asked: str | None = None
+    relatives: tuple[str, ...] = ()  # whom the patient lets know
     marks: frozenset[Mark]
     message_id: str
     target: str | None
@@ -48,6 +57,12 @@ class Entry:
         key = f"entry.{self.code}"
         if isinstance(self.facts, StayFacts) and self.code is EventCode.CAPACITY_ANSWER:
             key += {True: ".yes", False: ".no", None: ""}[self.facts.can_receive]
+        if isinstance(self.facts, CoordinatorFacts) and self.facts.expecting:
+            key += ".expecting"
+        if self.activity is Activity.REPLY:
+            key += _answer(self.facts)
+        if said := getattr(self.facts, _TOLD_APART.get(self.code, ""), None):
+            key += f".{said}"
         if self.activity in (Activity.REVISE, Activity.CANCEL):
             key += f".{self.activity}"
         return key
@@ -104,6 +119,7 @@ def _entry(thread: str, record: Record, outcome: Standing, late: bool) -> Entry:
         sender_function=record.sender_function,
         author=record.author,
         asked=record.asked,
+        relatives=record.relatives,
         marks=frozenset(marks),
         message_id=record.message_id,
         target=record.target,
@@ -112,11 +128,21 @@ def _entry(thread: str, record: Record, outcome: Standing, late: bool) -> Entry:
     )
 
 
+def _answer(facts: Facts) -> str:
+    """An answer to a summons, or the note of a contact, is told apart from what it answers."""
+    if isinstance(facts, MeetingFacts):
+        return {True: ".accepts", False: ".declines", None: ".answer"}[facts.accepts]
+    return ".talked" if isinstance(facts, FollowUpFacts) else ""
+
+
+_TOLD_APART = {EventCode.DECISION: "outcome", EventCode.REPLY: "disclosure"}
+"""Events whose sentence differs by one of their facts."""
 _FORWARDS = frozenset({EventCode.REFERRAL_FORWARDED, EventCode.INQUIRY_FORWARDED})
 
 
 def _params(entry: Entry) -> Iterable[tuple[str, str | Moment]]:
     yield "sender", entry.sender_name
+    yield "relatives", ", ".join(entry.relatives)
     facts = entry.facts
     for name in _NAMES[type(facts)]:
         value = getattr(facts, name)
@@ -124,6 +150,8 @@ def _params(entry: Entry) -> Iterable[tuple[str, str | Moment]]:
             value = value.name
         if isinstance(value, str | Moment):
             yield name, value
+    if isinstance(facts, DeadlineFacts) and (kind := _KINDS.get(facts.kind or "")):
+        yield "kind", kind
     if isinstance(facts, StayFacts) and (
         place := facts.ward or (facts.provider and facts.provider.name)
     ):
@@ -131,3 +159,4 @@ def _params(entry: Entry) -> Iterable[tuple[str, str | Moment]]:
 
 
 _NAMES = {rule.facts: tuple(field.name for field in fields(rule.facts)) for rule in RULES.values()}
+_KINDS = {str(kind): kind for kind in PromiseKind}

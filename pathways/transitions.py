@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from pathways.events import RULES, EventCode, Family
+from pathways.facts import Outcome
 
 
 class Status(StrEnum):
@@ -102,13 +103,13 @@ _ASKED: Row = {
     C.REPLY: S.ANSWERED,
     C.SETTLED_BY_PHONE: S.SETTLED,
 }
+_SAID: Row = {code: after for code, after in _ASKED.items() if code is not C.INQUIRY_FORWARDED}
 _MEASURED: Row = {
     C.MEASURE_PROMISED: S.PROMISED,
     C.MEASURE_STARTED: S.IN_PROGRESS,
     C.MEASURE_DELAYED: S.DELAYED,
     C.MEASURE_DONE: S.COMPLETED,
     C.MEASURE_DROPPED: S.CANCELLED,
-    C.MEASURE_EVALUATED: S.EVALUATED,
 }
 _DECIDED: Row = {
     C.INTERIM_ANSWER: S.RECEIVED,
@@ -150,7 +151,7 @@ TRANSITIONS: Mapping[Family, Mapping[Status, Row]] = {
         S.REQUESTED: _CHOSEN,
         S.ACCEPTED: {C.HOSPITAL_CHOICE: S.REQUESTED},
     },
-    Family.INQUIRY: dict.fromkeys((S.NONE, S.OPEN, S.ANSWERED, S.SETTLED), _ASKED),
+    Family.INQUIRY: {S.NONE: _ASKED, S.OPEN: _ASKED, S.ANSWERED: _SAID, S.SETTLED: _SAID},
     Family.PERSON: _always(Family.PERSON, S.ACTIVE),
     Family.COORDINATION: _always(Family.COORDINATION, S.ACTIVE),
     Family.CONSENT: _always(Family.CONSENT, S.ACTIVE),
@@ -165,12 +166,13 @@ TRANSITIONS: Mapping[Family, Mapping[Status, Row]] = {
         S.FINISHED: {C.FIRST_CONTACT_BOOKED: S.REQUESTED, C.COURSE_STARTED: S.IN_PROGRESS},
     },
     Family.MEASURE: {
-        S.NONE: _MEASURED | {C.MEASURE_PROPOSED: S.PROPOSED},
+        S.NONE: _MEASURED | {C.MEASURE_PROPOSED: S.PROPOSED, C.MEASURE_EVALUATED: S.EVALUATED},
         S.PROPOSED: _MEASURED,
         S.PROMISED: _MEASURED,
         S.IN_PROGRESS: _MEASURED,
         S.DELAYED: _MEASURED,
         S.COMPLETED: {C.MEASURE_PROMISED: S.PROMISED, C.MEASURE_EVALUATED: S.EVALUATED},
+        S.EVALUATED: {C.MEASURE_PROMISED: S.PROMISED},
         S.CANCELLED: {C.MEASURE_PROMISED: S.PROMISED},
     },
     Family.APPLICATION: {
@@ -184,6 +186,21 @@ TRANSITIONS: Mapping[Family, Mapping[Status, Row]] = {
     },
     Family.BROKER: {},
 }
+
+LASTING: Mapping[Family, tuple[Status, Status]] = {
+    Family.MEETING: (S.OPEN, S.ANSWERED),
+    Family.FOLLOW_UP: (S.ACTIVE, S.ENDED),
+}
+"""What is open as long as somebody owes something in it, and what it is afterwards."""
+
+
+def lasting(family: Family, status: Status, *, owed: bool) -> Status:
+    """The status of a matter in which something is still owed, or no more."""
+    going_on, over = LASTING.get(family, (status, status))
+    if status not in (going_on, over):
+        return status
+    return going_on if owed else over
+
 
 _ASKS: Row = {C.EARLY_NOTICE: S.REQUESTED, C.DEPARTURE_PLANNED: S.REQUESTED}
 _ANSWERED: Row = {
@@ -215,7 +232,17 @@ def task_after(status: Status, code: EventCode, *, can_receive: bool | None) -> 
     return {True: S.ACCEPTED, False: S.REJECTED, None: S.RECEIVED}[can_receive]
 
 
-def after(family: Family, status: Status, code: EventCode) -> Status:
-    """The status that follows ``status`` when ``code`` happens."""
+def after(
+    family: Family, status: Status, code: EventCode, *, outcome: Outcome | None = None
+) -> Status:
+    """The status that follows ``status`` when ``code`` happens; a decision says what its ``outcome`` is.
+
+    What is only spoken of (a call, an answer) is unknown until somebody tells of it.
+    """
     before = Status.NONE if status is Status.ENTERED_IN_ERROR else status
-    return TRANSITIONS[family].get(before, {}).get(code, status)
+    if code is EventCode.DECISION and outcome is Outcome.REFUSED:
+        return Status.REFUSED
+    rows = TRANSITIONS[family]
+    known = Status.NONE if before is Status.UNKNOWN and before not in rows else before
+    following = rows.get(known, {}).get(code, before)
+    return Status.UNKNOWN if following is Status.NONE else following

@@ -1,7 +1,7 @@
 """The ASGI application: every address, and which interaction answers there."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -18,18 +18,23 @@ from carepath.api.binding import (
 )
 from carepath.api.bundle import message
 from carepath.api.context import Context
-from carepath.api.errors import HANDLERS
+from carepath.api.errors import HANDLERS, on_fault
 from carepath.api.events import events
 from carepath.api.everything import everything, everything_by_parameters
 from carepath.api.health import livez, metrics, readyz
 from carepath.api.history import history
+from carepath.api.kith import kith_messages
 from carepath.api.mailbox import confirm, mailbox
 from carepath.api.metadata import metadata
 from carepath.api.open_mode import OpenModeGuard
 from carepath.api.openapi import openapi
+from carepath.api.payment_days import payment_days_
 from carepath.api.process_message import process_message
+from carepath.api.quiet import quiet_
 from carepath.api.read import read
+from carepath.api.rendering import Rendering, rendered
 from carepath.api.search import search, search_by_form
+from carepath.api.statistics import statistics_
 from carepath.api.subscription import create, delete, update
 from carepath.api.subscription_operations import events as subscription_events
 from carepath.api.subscription_operations import (
@@ -44,7 +49,7 @@ from carepath.api.timeline import timeline
 from carepath.api.vread import vread
 from carepath.api.websocket import websocket
 from carepath.api.where import where_
-from carepath.api.xml import XmlAnswers
+from carepath.api.worklist import worklist_, worklist_by_parameters
 from fhir_mappings.search_parameters import PARAMETERS
 
 
@@ -70,11 +75,16 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/fhir/$process-message", process_message, methods=["POST"]),
     Route("/fhir/$mailbox", mailbox),
     Route("/fhir/$confirm", confirm, methods=["POST"]),
+    Route("/fhir/$quiet", quiet_),
+    Route("/fhir/$statistics", statistics_),
+    Route("/fhir/$worklist", worklist_),
+    Route("/fhir/$worklist", worklist_by_parameters, methods=["POST"]),
     Route("/fhir/metadata", metadata),
     Route("/fhir/Patient/{id:fhir_id}/$timeline", timeline),
     Route("/fhir/Patient/{id:fhir_id}/$summary", summary),
     Route("/fhir/Patient/{id:fhir_id}/$everything", everything),
     Route("/fhir/Patient/{id:fhir_id}/$everything", everything_by_parameters, methods=["POST"]),
+    Route("/fhir/Encounter/{id:fhir_id}/$payment-days", payment_days_),
     Route("/fhir/MessageHeader/{id:fhir_id}/$where", where_),
     Route("/fhir/Binary/{id:fhir_id}", binary),
     Route("/fhir/Bundle/{id:fhir_id}", message),
@@ -101,6 +111,7 @@ ROUTES: Sequence[BaseRoute] = (
     Route(f"{_RESOURCE}/_history", history),
     Route(f"{_RESOURCE}/_history/{{version:fhir_version}}", vread),
     Route("/events", events),
+    Route("/kith/messages", kith_messages, methods=["POST"]),
     WebSocketRoute(WEBSOCKET, websocket),
     Route("/livez", livez),
     Route("/readyz", readyz),
@@ -115,7 +126,9 @@ def application(context: Context, pages: Sequence[BaseRoute] = ()) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         publisher = context.publisher
-        with context.relay.running():
+        with context.relay.running(), ExitStack() as beside:
+            for rounds in context.rounds:
+                beside.enter_context(rounds.running())
             async with (
                 publisher.running() if publisher else nullcontext(),
                 context.answers.running(),
@@ -128,8 +141,8 @@ def application(context: Context, pages: Sequence[BaseRoute] = ()) -> Starlette:
     near = Middleware(OpenModeGuard, open_network=context.open_network, address=context.address)
     app = Starlette(
         routes=[*ROUTES, *pages],
-        middleware=[Middleware(XmlAnswers), near],
-        exception_handlers=HANDLERS,
+        middleware=[Middleware(Rendering), near],
+        exception_handlers={**HANDLERS, Exception: rendered(on_fault)},
         lifespan=lifespan,
     )
     app.state.context = context

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from carepath.api.context import context_of, now
+from carepath.api.context import context_of
 from carepath.api.errors import FHIR_JSON
 from carepath.api.exchange import acting_organisation, check_accepted
 from carepath.delivery.content import resource
@@ -16,6 +16,7 @@ from carepath.delivery.notifications import ANEW, EXPIRED, WITHHELD
 from carepath.store import feed
 from carepath.store.database import Connection
 from carepath.store.feed import OPERATOR, PARKED, RESTORED
+from carepath.store.times import now
 
 
 async def message(request: Request) -> Response:

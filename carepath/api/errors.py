@@ -131,5 +131,4 @@ HANDLERS = {
     HTTPException: on_http,
     Full: on_full,
     DatabaseError: on_store_fault,
-    Exception: on_fault,
 }

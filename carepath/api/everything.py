@@ -18,7 +18,7 @@ from carepath.api import bundles
 from carepath.api.context import Context, context_of
 from carepath.api.errors import bad_parameter
 from carepath.api.exchange import check_accepted, fhir_response, viewer_of
-from carepath.api.operation_parameters import asked
+from carepath.api.operation_parameters import asked, count, single
 from carepath.api.parameters import span
 from carepath.store import everything as store
 from carepath.store import queries
@@ -73,9 +73,7 @@ async def everything_by_parameters(request: Request) -> Response:
 
 
 def _wanted(values: Mapping[str, list[str]]) -> Wanted:
-    start, end, since, page = (
-        _single(values, name) for name in ("start", "end", "_since", "_page")
-    )
+    start, end, since, page = (single(values, name) for name in ("start", "end", "_since", "_page"))
     starts, ends = _first("start", start), _last("end", end)
     if starts is not None and ends is not None and ends < starts:
         raise bad_parameter("end", "a date that is not before start")
@@ -85,17 +83,10 @@ def _wanted(values: Mapping[str, list[str]]) -> Wanted:
         since=_first("_since", since),
         starts=starts,
         ends=ends,
-        count=_count(_single(values, "_count")),
+        count=count(values, most=MOST),
         after=_place(page),
         used=tuple(used),
     )
-
-
-def _single(values: Mapping[str, list[str]], name: str) -> str | None:
-    given = values[name]
-    if len(given) > 1:
-        raise bad_parameter(name, "one value")
-    return given[0] if given else None
 
 
 def _used(name: str, given: Sequence[str]) -> Sequence[str]:
@@ -115,14 +106,6 @@ def _types(given: Sequence[str]) -> tuple[str, ...] | None:
         if not is_resource(name):
             raise bad_parameter("_type", "the name of a FHIR R4 resource type")
     return tuple(dict.fromkeys(given)) or None
-
-
-def _count(text: str | None) -> int:
-    if text is None:
-        return MOST
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise bad_parameter("_count", "a whole number from 0")
-    return min(int(text), MOST)
 
 
 def _place(text: str | None) -> Place | None:

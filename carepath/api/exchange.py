@@ -1,5 +1,6 @@
 """What every interaction does with requests and responses: bodies, media types, who asks, versions."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Final
@@ -10,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from carepath.api import negotiation
-from carepath.api.context import now
 from carepath.api.errors import FHIR_JSON, Refused, bad_parameter
 from carepath.api.negotiation import Format, media_type
 from carepath.store.resources import Stored, Viewer
+from carepath.store.times import now
 from fhir_mappings.xml import is_xml
 from pathways.refusals import Reason, refuse
 
@@ -38,13 +39,23 @@ def _asks(request: Request) -> tuple[str | None, str | None]:
 
 def format_parameter(request: Request) -> str | None:
     """``_format``, from a form or else the address."""
-    given: str | None = getattr(request.state, "format", None)
-    return request.query_params.get("_format") if given is None else given
+    return _general(request, "_format")
 
 
-def check_form(request: Request, format_: str | None) -> None:
-    """A form's ``_format`` counts as that of the address does. Raises 406 as ``check_accepted``."""
-    request.state.format = format_
+def is_pretty(request: Request) -> bool:
+    """Whether the answer is to be indented, for people (https://hl7.org/fhir/R4/http.html#pretty)."""
+    return _general(request, "_pretty") == "true"
+
+
+def _general(request: Request, name: str) -> str | None:
+    """A parameter of every interaction, from a form or else the address."""
+    form: Mapping[str, str] = getattr(request.state, "form", {})
+    return form.get(name, request.query_params.get(name))
+
+
+def check_form(request: Request, form: Mapping[str, str]) -> None:
+    """A form's general parameters count as those of the address do. Raises 406 as ``check_accepted``."""
+    request.state.form = form
     check_accepted(request)
 
 

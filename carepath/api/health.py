@@ -3,9 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from carepath.api.context import context_of, now
+from carepath.api.context import context_of
 from carepath.store import feed
 from carepath.store.figures import figures
+from carepath.store.times import now
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -7,7 +7,7 @@ https://hl7.org/fhir/R4/messaging.html#async
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -18,10 +18,11 @@ from carepath.api.errors import Refused
 from carepath.service import Answer
 from carepath.store.answers import Owed
 from fhir_mappings.inbound import Options, read
+from fhir_mappings.outcome import issues
 from fhir_mappings.parties import is_endpoint
 from fhir_mappings.receipt import receipt
 from pathways.messages import Message, stable_id
-from pathways.refusals import Issue, Reason, Refusal, refuse
+from pathways.refusals import Reason, Refusal, refuse
 
 _ASYNC: Final = "http.async"
 _RESPONSE_URL: Final = "http.response-url"
@@ -103,17 +104,11 @@ def _response(context: Context, message: Message, answer: Answer) -> tuple[str, 
         message,
         id=id_,
         code="fatal-error" if answer.status >= 400 else "ok",
-        issues=[_issue(issue) for issue in told["issue"]],
+        issues=issues(told),
         at=datetime.now(UTC),
         base_url=context.base_url,
     )
     return id_, orjson.dumps(made)
-
-
-def _issue(told: dict[str, Any]) -> Issue:
-    """The inverse of ``fhir_mappings.outcome``."""
-    where = next(iter(told.get("expression", ())), None)
-    return Issue(told["code"], told["details"]["text"], where, told["severity"])
 
 
 def _refused(code: str, text: str, where: str) -> Refused:

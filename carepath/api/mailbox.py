@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from carepath.api.context import Context, context_of, now
+from carepath.api.context import Context, context_of
 from carepath.api.errors import Refused, bad_parameter
 from carepath.api.exchange import (
     acting_organisation,
@@ -28,6 +28,7 @@ from carepath.delivery.content import event_code, resource
 from carepath.store import mailbox as store
 from carepath.store.feed import OPERATOR, PARKED, Item
 from carepath.store.mailbox import PLACE, UPTO, Mailbox
+from carepath.store.times import now
 from fhir_mappings.codes import FEED_NUMBER
 from fhir_mappings.outcome import outcome
 from pathways.refusals import Issue, Reason, refuse

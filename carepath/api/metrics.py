@@ -29,6 +29,9 @@ _LOOKED_UP: Final[Mapping[str, tuple[str, ...]]] = {
     "feed_undelivered_seconds": ("How long the first of them is there.", "receiver"),
     "kafka_unpublished": ("Updates that Kafka has not acknowledged.", "receiver"),
     "kafka_unpublished_seconds": ("How long the oldest of them is there.", "receiver"),
+    "promises_waiting": ("Promises whose time to be looked at has come.",),
+    "promises_waiting_seconds": ("How long ago the oldest of them should have been looked at.",),
+    "alerts_unsent": ("People who should have been called.",),
     "kafka_paused": ("1 while delivery to its topic is paused.", "receiver"),
 }
 """What the store knows: each with its explanation, and its label if it has one."""
@@ -73,6 +76,10 @@ class Metrics:
         self._gauges["outbox_unnumbered_seconds"].set(figures.unnumbered_age)
         self._gauges["answers_unsent"].set(figures.unsent)
         self._gauges["intake_missing_records"].set(figures.missing)
+        self._gauges["promises_waiting"].set(figures.promises.waiting)
+        due = figures.promises.oldest
+        self._gauges["promises_waiting_seconds"].set(now - due / 1_000_000 if due else 0)
+        self._gauges["alerts_unsent"].set(figures.alerts)
         self._set("parked_open", figures.parked)
         self._set("subscriptions", figures.subscriptions)
         self._set("feed_undelivered", figures.undelivered)

@@ -137,6 +137,8 @@ def _request(operation: Operation, media: str, type_: str) -> JSON:
     if media == FORM:
         told = {**searched(type_), **controls(type_)}
         return {"schema": {"type": "object", "properties": told}}
+    if not operation.receives:
+        return {"schema": {"type": "string"}}
     return _shown(media, _ref(operation.receives), operation.asked)
 
 
@@ -167,7 +169,7 @@ def _answer(operation: Operation, status: int, type_: str) -> JSON:
     told: JSON = {"description": operation.answers[status]}
     if status == HTTPStatus.ACCEPTED:
         told["content"] = _in_both(_ref("OperationOutcome"))
-    elif status in {HTTPStatus.OK, HTTPStatus.CREATED}:
+    elif status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
         types = [one.format(type=type_) for one in operation.gives]
         told["content"] = {}
         for media in operation.media:

@@ -31,10 +31,10 @@ TIME: Final = (
 class Operation:
     """One interaction. ``gives``: the FHIR types of 200's body; ``{type}`` is the type in the address.
 
-    ``media``: of that body; ``takes``: of the request's, and ``receives`` its FHIR type, ``asked`` and ``told`` what
-    may stand in the request's and in 200's; ``answers``: successes by status, in words; ``refuses``:
-    the other statuses, besides 403 and 500 which every address can answer; ``searches``: it also takes the search
-    parameters of the type, in the query or as a form.
+    ``media``: of that body; ``takes``: of the request's, and ``receives`` its FHIR type, if it has one, ``asked``
+    and ``told`` what may stand in the request's and in 200's; ``answers``: by status, in words, those with a body
+    of their own; ``refuses``: the other statuses, besides 403 and 500 which every address can answer; ``searches``:
+    it also takes the search parameters of the type, in the query or as a form.
     """
 
     id: str
@@ -70,6 +70,13 @@ COMMON: Final[Mapping[str, JSON]] = {
         type="string",
         enum=[*NAMES],
     ),
+    "pretty": _parameter(
+        "query",
+        "_pretty",
+        "true: indented, for people to read.",
+        type="string",
+        enum=["true", "false"],
+    ),
     "language": _parameter(
         "header",
         "Accept-Language",
@@ -95,6 +102,13 @@ COMMON: Final[Mapping[str, JSON]] = {
         "header",
         "Prefer",
         "handling=strict refuses parameters that are not known.",
+        type="string",
+        pattern=NOT_CONTROL,
+    ),
+    "if-none-exist": _parameter(
+        "header",
+        "If-None-Exist",
+        "Search parameters: nothing is made where one is found, and the answer is that one.",
         type="string",
         pattern=NOT_CONTROL,
     ),
@@ -223,6 +237,27 @@ COMMON: Final[Mapping[str, JSON]] = {
         type="string",
         pattern=f"^({TIME})?$",
     ),
+    "weeks": _parameter(
+        "query",
+        "weeks",
+        "For how many weeks nobody was in contact.",
+        type="integer",
+        minimum=1,
+        maximum=520,
+        default=4,
+    ),
+    "period-start": _parameter(
+        "query", "start", "The first day of the period.", type="string", pattern=f"^{TIME}$"
+    )
+    | {"required": True},
+    "period-end": _parameter(
+        "query",
+        "end",
+        "Its last day, within a year of the first.",
+        type="string",
+        pattern=f"^{TIME}$",
+    )
+    | {"required": True},
     "changed-since": _parameter(
         "query",
         "_since",

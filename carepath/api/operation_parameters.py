@@ -35,6 +35,27 @@ async def asked(request: Request, *names: str) -> Mapping[str, list[str]]:
     return values
 
 
+def single(values: Mapping[str, list[str]], name: str) -> str | None:
+    """The one value of a parameter, or none. Raises ``Refused`` for several."""
+    given = values.get(name, ())
+    if len(given) > 1:
+        raise bad_parameter(name, "one value")
+    return given[0] if given else None
+
+
+def count(values: Mapping[str, list[str]], *, most: int) -> int:
+    """How many are wanted (``_count``): ``most`` without a word, and never more. Raises ``Refused``."""
+    text = single(values, "_count")
+    return most if text is None else min(whole_number("_count", text), most)
+
+
+def whole_number(name: str, text: str) -> int:
+    """A number from 0. Raises ``Refused``."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise bad_parameter(name, "a whole number from 0")
+    return int(text)
+
+
 def _is_strict(request: Request) -> bool:
     return "handling=strict" in request.headers.get("prefer", "").replace(" ", "").lower()
 

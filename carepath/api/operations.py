@@ -20,6 +20,9 @@ from carepath.api.events import events
 from carepath.api.everything import everything, everything_by_parameters
 from carepath.api.health import livez, metrics, readyz
 from carepath.api.history import history
+from carepath.api.kith import TYPES as KITH_TYPES
+from carepath.api.kith import kith_messages
+from carepath.api.list_operations import LISTS
 from carepath.api.mailbox import confirm, mailbox
 from carepath.api.metadata import metadata
 from carepath.api.negotiation import TYPES
@@ -41,8 +44,9 @@ from carepath.api.timeline import timeline
 from carepath.api.vread import vread
 from carepath.api.where import where_
 from carepath.service import STATUS
+from fhir_mappings.formats import KITH_XML
 
-_FHIR: Final = ("organisation", "format")
+_FHIR: Final = ("organisation", "format", "pretty")
 _CONDITIONS: Final = ("if-none-match", "if-modified-since")
 _SEARCH: Final = (*_FHIR, "prefer", "count", "summary", "elements", "total")
 _EVENTS: Final = ("events-since", "events-until", "content")
@@ -69,6 +73,23 @@ OPERATIONS: Final[Mapping[Interaction, Operation]] = {
         },
         refuses=(*sorted({*STATUS.values(), 406, 415, 503} - {403, 500}),),
     ),
+    kith_messages: Operation(
+        id="kithMessage",
+        summary="Take a Norwegian message in (PLO, Henvisning, Epikrise, Dialogmelding, AppRec in XML).",
+        takes=KITH_TYPES,
+        receives="",
+        parameters=("organisation",),
+        gives=("OperationOutcome",),
+        media=(KITH_XML, FHIR_JSON),
+        answers={
+            200: "Taken in: the AppRec; a repeat gets the same bytes.",
+            204: "An AppRec was taken in; it is never answered.",
+            400: "Refused: the AppRec says why, or the OperationOutcome where there was nobody to answer.",
+            409: "Its id came before with other content: the AppRec says so.",
+            415: "Not XML by its Content-Type: the AppRec says so.",
+        },
+        refuses=(413, 503),
+    ),
     mailbox: Operation(
         id="mailbox",
         summary="What the caller was sent and has not confirmed, oldest first, each with its number in the feed.",
@@ -94,7 +115,7 @@ OPERATIONS: Final[Mapping[Interaction, Operation]] = {
     metadata: Operation(
         id="capabilities",
         summary="What this server can do.",
-        parameters=("format",),
+        parameters=("format", "pretty"),
         gives=("CapabilityStatement",),
         answers={200: "The CapabilityStatement."},
         refuses=(406,),
@@ -209,9 +230,12 @@ OPERATIONS: Final[Mapping[Interaction, Operation]] = {
         takes=TYPES,
         receives="Subscription",
         asked=examples.subscription,
-        parameters=(*_FHIR, "return"),
+        parameters=(*_FHIR, "return", "if-none-exist"),
         gives=("Subscription",),
-        answers={201: "It is there at Location; a rest-hook gets a handshake now."},
+        answers={
+            200: "The one that If-None-Exist finds: nothing was made.",
+            201: "It is there at Location; a rest-hook gets a handshake now.",
+        },
         refuses=(400, 406, 412, 413, 415, 422, 503),
     ),
     update: Operation(
@@ -349,5 +373,6 @@ OPERATIONS: Final[Mapping[Interaction, Operation]] = {
         answers={200: "The figures."},
         refuses=(503,),
     ),
+    **LISTS,
 }
 """Every interaction of ``app.ROUTES`` but the document's own."""

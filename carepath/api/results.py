@@ -23,6 +23,8 @@ from fhir_mappings.subsets import Summary
 
 DEFAULT_COUNT: Final = 50
 MOST: Final = 200
+MOST_CRITERIA: Final = 100
+"""Each is a condition of the statement, and databases take some hundred of them."""
 SUMMARIES: Final = (*Summary, "count", "false")
 TOTALS: Final = ("none", "estimate", "accurate")
 
@@ -78,6 +80,8 @@ class _Reading:
         """One search parameter."""
         if name in _IGNORED:
             return
+        if len(self.criteria) == MOST_CRITERIA:
+            raise bad_parameter(name, f"at most {MOST_CRITERIA} search parameters in one search")
         found = criterion(self.type, name, value, asking)
         if found is None:
             self.unknown(name, f"not a search parameter of {self.type} here")

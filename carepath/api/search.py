@@ -87,7 +87,7 @@ async def search_by_form(request: Request) -> Response:
     check_content_type(request, _FORM)
     body = await whole_body(request, _FORM_LIMIT)
     form = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
-    check_form(request, dict(form).get("_format"))
+    check_form(request, dict(form))
     return await _answer(request, [*parse_qsl(request.url.query), *form])
 
 

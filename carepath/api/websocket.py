@@ -17,12 +17,13 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from carepath.api.binding import MOST, Token, unsealed
-from carepath.api.context import Context, now
+from carepath.api.context import Context
 from carepath.delivery.news import Asked, Bound, followed
 from carepath.delivery.notifications import as_asked, notification
 from carepath.store.database import Connection, DatabaseError
 from carepath.store.resources import Viewer
 from carepath.store.subscriptions import Subscribed
+from carepath.store.times import now
 from pathways.subscriptions import NotificationType
 
 log = structlog.get_logger()

@@ -16,18 +16,30 @@ COMMANDS: Final = {
     "demo": "carepath.cli.demo.command",
     "serve": "carepath.cli.serve",
     "worker": "carepath.cli.worker",
+    "mllp": "carepath.cli.mllp",
     "publish": "carepath.cli.publish",
+    "send": "carepath.cli.send",
     "timeline": "carepath.cli.timeline",
+    "plan": "carepath.cli.plan",
     "subscribe": "carepath.cli.subscribe",
+    "coordinator": "carepath.cli.coordinator",
     "where": "carepath.cli.where",
+    "payment-days": "carepath.cli.payment_days",
+    "worklist": "carepath.cli.worklist",
+    "quiet": "carepath.cli.quiet",
+    "statistics": "carepath.cli.statistics",
     "parked": "carepath.cli.parked",
     "org": "carepath.cli.org",
+    "agreement": "carepath.cli.agreement",
     "topics": "carepath.cli.topics",
     "deliveries": "carepath.cli.deliveries",
     "migrate": "carepath.cli.database",
     "rebuild": "carepath.cli.database",
     "backup": "carepath.cli.backup",
     "restore": "carepath.cli.backup",
+    "promises": "carepath.cli.promises",
+    "watch": "carepath.cli.watch",
+    "backfill": "carepath.cli.backfill",
     "retention": "carepath.cli.retention",
     "check": "carepath.cli.check",
 }
@@ -59,8 +71,9 @@ def _program(names: Iterable[str]) -> typer.Typer:
     program.callback()(_together)
     for name in names:
         module = import_module(COMMANDS[name])
-        if hasattr(module, name):
-            program.command(name)(getattr(module, name))
+        command = getattr(module, name.replace("-", "_"), None)
+        if command:
+            program.command(name)(command)
         else:
             program.add_typer(module.app, name=name)
     return program

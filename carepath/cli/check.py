@@ -53,6 +53,9 @@ def _database(chosen: Settings) -> Iterator[Finding]:
     try:
         with local.mendable(), open_store(chosen) as store:
             yield Finding("the database answers and is up to date")
+            if not store.knows_promises():
+                mend = "carepath rebuild, when every process is of this release"
+                yield Finding("the watch waits: nobody is told of what is due", mend, wrong=True)
             registered = [party for party in store.parties() if not party.seen]
     except output.Trouble as trouble:
         yield Finding(str(trouble), trouble.hint or "", wrong=True)

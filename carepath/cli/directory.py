@@ -17,7 +17,8 @@ dialect         carepath, medcom or davinci
 receipt_mode    none, transport or application
 phone           for people who must call
 endpoint        base URL of its FHIR server: where answers to ``$process-message?async=true`` go
-opening_hours   ``mon-fri 08:00-15:30``, several separated by ``;``; local time
+opening_hours   ``mon-fri 08:00-15:30``, several separated by ``;``; local time. ``16:00-08:00`` is over midnight;
+                holidays have the hours of Sundays
 valid_from      ``2026-01-01`` (from local midnight) or an instant with zone
 valid_to        as valid_from; no longer valid from then on
 neutral_name    what notices call it when its name would tell too much
@@ -40,7 +41,8 @@ from fhir_mappings.parties import is_endpoint
 from pathways.parties import Function, Identifier, Kind, OpeningHours, Party, is_key
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_HOURS = re.compile(r"(\w{3})(?:-(\w{3}))? ([0-2]\d:[0-5]\d)-([0-2]\d:[0-5]\d)")
+_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_HOURS = re.compile(rf"(\w{{3}})(?:-(\w{{3}}))? (?P<opens>{_CLOCK})-(?P<closes>{_CLOCK}|24:00)")
 _DIALECTS = ("carepath", "medcom", "davinci")
 _RECEIPTS = ("none", "transport", "application")
 
@@ -184,13 +186,13 @@ def _opening_hours(written: str) -> tuple[OpeningHours, ...]:
 
 def _hours(written: str) -> Iterator[OpeningHours]:
     found = _HOURS.fullmatch(written.lower())
-    if not found or {found[1], found[2] or found[1]} - set(DAYS) or found[3] >= found[4]:
+    if not found or {found[1], found[2] or found[1]} - set(DAYS):
         raise ValueError("must be like 'mon-fri 08:00-15:30' or 'sat 10:00-14:00'")
     first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
     if last < first:
         raise ValueError("the days run backwards")
     for weekday in range(first, last + 1):
-        yield OpeningHours(weekday, found[3], found[4])
+        yield OpeningHours(weekday, found["opens"], found["closes"])
 
 
 def _instant(written: str) -> datetime:

@@ -7,7 +7,7 @@ import typer
 from pydantic import ValidationError
 
 from carepath.cli.output import Trouble
-from carepath.settings import Settings
+from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.texts import ZONE
 
 Url = Annotated[
@@ -46,6 +46,15 @@ def settings(**flags: Any) -> Settings:
     except ValidationError as error:
         wrong = [f"CAREPATH_{e['loc'][0]!s}".upper() + f": {e['msg']}" for e in error.errors()]
         raise Trouble("a setting cannot be used. " + "; ".join(wrong)) from None
+
+
+def refuse_exposure(chosen: Settings, host: str) -> None:
+    """Open mode takes callers at their word, so strangers must not be able to call."""
+    if chosen.exposed_at(host):
+        raise Trouble(
+            f"open mode listens on loopback only, not on {host}.",
+            f"In a private container network, set CAREPATH_OPEN_NETWORK={NETWORK_CONSENT}.",
+        )
 
 
 def instant(written: str) -> datetime:

@@ -14,7 +14,10 @@ from rich.text import Text
 from carepath.cli import output, server
 from carepath.cli.options import LOCAL, AsJson, Organisation, Url, settings
 from fhir_mappings import formats, inbound
+from fhir_mappings.kith.receipts import errors
 from fhir_mappings.options import Options
+from pathways.facts import ReceiptFacts
+from pathways.messages import Message
 from pathways.refusals import Refusal
 
 _COLOURS = {"ok": "green", "transient-error": "yellow", "fatal-error": "red"}
@@ -32,7 +35,10 @@ class Receipt:
 
 def publish(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="FHIR message Bundles, JSON or XML.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE…", help="FHIR message Bundles, JSON or XML; Norwegian messages in XML."
+        ),
     ],
     organisation: Organisation = None,
     dry_run: Annotated[
@@ -50,15 +56,12 @@ def publish(
       carepath publish --as slagen-akutt *.json
 
       carepath publish --dry-run admission.json
+
+      carepath publish innlagt.xml
     """
     sources = [(str(path), _read(path)) for path in files]
     receipts = list(_dry(sources) if dry_run else _sent(sources, url, organisation))
-    if as_json:
-        output.json([asdict(receipt) for receipt in receipts])
-    else:
-        _show(receipts)
-    if any(receipt.answer != "ok" for receipt in receipts):
-        raise typer.Exit(1)
+    show(receipts, as_json=as_json)
 
 
 def _read(path: Path) -> bytes:
@@ -94,18 +97,18 @@ def _sent(
 
 
 def post(client: httpx.Client, source: bytes) -> httpx.Response:
-    """One message to the server."""
-    return client.post(
-        "/fhir/$process-message",
-        content=source,
-        headers={"Content-Type": formats.media_type(source)},
-    )
+    """One message to the server, at the door where its language is spoken."""
+    type_ = formats.media_type(source)
+    path = "/kith/messages" if type_ == formats.KITH_XML else "/fhir/$process-message"
+    return client.post(path, content=source, headers={"Content-Type": type_})
 
 
 def receipt(file: str, response: httpx.Response) -> Receipt:
-    """The receipt in a response; an OperationOutcome is one too."""
+    """The receipt in a response; an OperationOutcome is one too, and an AppRec."""
     if response.status_code == httpx.codes.NO_CONTENT:  # receipts are not answered
         return Receipt(file, "ok")
+    if formats.media_type(response.content) == formats.KITH_XML:
+        return _apprec(file, response.content)
     body = server.resource(response)
     headers = server.resources(body, "MessageHeader")
     said = headers[0].get("response", {}) if headers else {}
@@ -115,7 +118,27 @@ def receipt(file: str, response: httpx.Response) -> Receipt:
     return Receipt(file, said.get("code", by_status), said.get("identifier"), details)
 
 
-def _show(receipts: list[Receipt]) -> None:
+def _apprec(file: str, source: bytes) -> Receipt:
+    """What an AppRec says: OK, OK with an error in part, or refused; with its errors in words."""
+    told = errors(source)
+    found = inbound.read(source, Options(received=datetime.now(UTC)))
+    facts = found.facts if isinstance(found, Message) else None
+    if not isinstance(facts, ReceiptFacts):
+        raise output.Trouble(f"the answer about {file} is no AppRec.", "Is it a Carepath server?")
+    return Receipt(file, facts.response or "fatal-error", facts.about, told)
+
+
+def show(receipts: list[Receipt], *, as_json: bool) -> None:
+    """The receipts as a table or as JSON. Ends with 1 when one is not ok."""
+    if as_json:
+        output.json([asdict(receipt) for receipt in receipts])
+    else:
+        _table(receipts)
+    if any(receipt.answer != "ok" for receipt in receipts):
+        raise typer.Exit(1)
+
+
+def _table(receipts: list[Receipt]) -> None:
     rows = [
         (
             receipt.file,

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from carepath.cli import local, output, web
-from carepath.cli.options import DatabaseUrl, Kafka, settings
-from carepath.settings import NETWORK_CONSENT, Settings
+from carepath.cli import local, web
+from carepath.cli.options import DatabaseUrl, Kafka, refuse_exposure, settings
 from carepath.wiring import server, store
 
 
@@ -33,7 +32,7 @@ def serve(
       carepath serve --port 9000 --database-url postgresql://carepath@db/carepath
     """
     chosen = settings(host=host, port=port, database_url=database_url, kafka=kafka)
-    refuse_exposure(chosen)
+    refuse_exposure(chosen, chosen.host)
     with local.mendable():
         store.migrate(chosen)
         application = server.application(chosen)
@@ -49,12 +48,3 @@ def serve(
         running.run()
     if not running.started:
         raise typer.Exit(1)
-
-
-def refuse_exposure(chosen: Settings) -> None:
-    """Open mode takes callers at their word, so strangers must not be able to call."""
-    if chosen.exposed:
-        raise output.Trouble(
-            f"open mode listens on loopback only, not on {chosen.host}.",
-            f"In a private container network, set CAREPATH_OPEN_NETWORK={NETWORK_CONSENT}.",
-        )

@@ -7,7 +7,10 @@ from typing import Any, Final
 import httpx
 import orjson
 
+from carepath import texts
+from carepath.cli.options import settings
 from carepath.cli.output import Trouble
+from fhir_mappings.codes import REFUSAL
 
 FHIR: Final = "application/fhir+json"
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
@@ -77,7 +80,20 @@ def resources(bundle: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
     return [found for found in entries if found.get("resourceType") == kind]
 
 
+def _cause(issue: Mapping[str, Any]) -> str | None:
+    """Which rule says no, in the reader's language."""
+    codings = issue.get("details", {}).get("coding", ())
+    causes = [coding.get("code", "") for coding in codings if coding.get("system") == REFUSAL]
+    known = texts.catalogue(settings().language)
+    return next((known[key] for c in causes if (key := f"refusal.{c}") in known), None)
+
+
 def _issue(issue: Mapping[str, Any]) -> str:
-    text = issue.get("details", {}).get("text") or issue.get("diagnostics") or issue.get("code", "")
+    text = (
+        _cause(issue)
+        or issue.get("details", {}).get("text")
+        or issue.get("diagnostics")
+        or issue.get("code", "")
+    )
     places = issue.get("expression", ())
     return f"{text} ({', '.join(places)})" if places else str(text)

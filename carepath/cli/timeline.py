@@ -87,7 +87,7 @@ def _row(provenance: Mapping[str, Any], language: str) -> tuple[str | Text, ...]
     }
     told = to_text(provenance.get("text", {}).get("div", ""))
     return (
-        _when(provenance.get("occurredDateTime", ""), language),
+        when(provenance.get("occurredDateTime", ""), language),
         told,
         _sender(provenance),
         Text(
@@ -97,8 +97,8 @@ def _row(provenance: Mapping[str, Any], language: str) -> tuple[str | Text, ...]
     )
 
 
-def _when(written: str, language: str) -> str:
-    """A FHIR dateTime in local time; a date stays a date."""
+def when(written: str, language: str) -> str:
+    """A FHIR dateTime in local time; a date stays a date, and nothing stays nothing."""
     if len(written) == len("2026-03-20"):
         day = date.fromisoformat(written)
         noon = datetime(day.year, day.month, day.day, 12, tzinfo=texts.ZONE)

@@ -11,7 +11,8 @@ import orjson
 
 from carepath.store.feed import PARKED, Item
 from fhir_mappings import inbound, outbound
-from fhir_mappings.formats import as_json
+from fhir_mappings.formats import FHIR_XML, as_json
+from fhir_mappings.formats import media_type as written_in
 from fhir_mappings.options import Options
 from pathways.messages import Message
 from schemas.envelopes import EXPIRED, FHIR_JSON, WITHHELD, event_type
@@ -61,7 +62,8 @@ def bundle(item: Item, base_url: str) -> bytes | None:
     received = item.received or item.created
     message = inbound.read(item.source, Options(received=received, base_url=base_url))
     if not isinstance(message, Message):  # accepted by an older release: as the sender wrote it
-        return as_json(item.source)
+        is_fhir = written_in(item.source) in (FHIR_JSON, FHIR_XML)
+        return as_json(item.source) if is_fhir else None
     return orjson.dumps(outbound.write(message, base_url=base_url))
 
 

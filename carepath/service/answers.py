@@ -1,5 +1,6 @@
 """What the sender is told: a receipt for what was done, an OperationOutcome for what was not."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from carepath.store.arrivals import Arrival
 from carepath.store.positions import Origin
 from fhir_mappings.outcome import issues, outcome
 from fhir_mappings.receipt import receipt
+from fhir_mappings.reply import Reply, told
 from pathways.messages import stable_id
 from pathways.refusals import Issue, Reason, Refusal
 
@@ -44,14 +46,14 @@ class Verdict(StrEnum):
 class Submission:
     """A message as it came. ``organisation`` is who acts (a directory key), when the transport says so.
 
-    ``again``: a parked message tried once more; its earlier verdict does not count. ``origin``: where in a
-    stream it stood; its sender cannot be answered, and hears in its feed.
+    ``again``: the id that it is parked under, when it is tried once more; its earlier verdict does not count.
+    ``origin``: where in a stream it stood; its sender cannot be answered, and hears in its feed.
     """
 
     source: bytes
     media_type: str = "application/fhir+json"
     organisation: str | None = None
-    again: bool = False
+    again: str | None = None
     origin: Origin | None = None
 
 
@@ -59,12 +61,14 @@ class Submission:
 class Answer:
     """The definitive answer; ``body`` is FHIR JSON, empty when ``status`` is 204.
 
-    ``refusal`` and ``parked`` say why, when it is refused or parked now; a repeat has the bytes of then.
+    ``refusal`` and ``parked`` say why, when it is refused or parked now; a repeat has the bytes of then, and ``at``
+    is when those were made, where they are kept.
     """
 
     verdict: Verdict
     status: int
     body: bytes
+    at: datetime | None = None
     message_id: str | None = None
     event_id: str | None = None
     patient: str | None = None
@@ -106,6 +110,18 @@ def refused(refusal: Refusal, message_id: str | None = None) -> Answer:
         body=orjson.dumps(outcome(refusal.issues)),
         message_id=message_id,
         refusal=refusal,
+    )
+
+
+def reply(answer: Answer, source: bytes, now: datetime) -> Reply:
+    """An answer to ``source`` for those who do not speak FHIR; what was kept says the same at every repeat."""
+    about = answer.event_id or hashlib.sha256(source).hexdigest()
+    failed = "transient-error" if answer.status >= 500 else "fatal-error"
+    return Reply(
+        id=stable_id("reply", about, str(answer.status)),
+        code="ok" if answer.status < 400 else failed,
+        issues=told(answer.body) if answer.body else (),
+        at=answer.at or now,
     )
 
 

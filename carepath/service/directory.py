@@ -1,7 +1,7 @@
 """The directory in memory, and how open mode enters those it has not seen before."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -12,8 +12,11 @@ from carepath.store.database import Connection, Database
 from fhir_mappings.codes import GLN, HER_ID, ORGANISATION_NUMBER, SOR
 from fhir_mappings.indexing import indexed
 from fhir_mappings.resources import organization
+from pathways.events import Activity, Family
+from pathways.facts import Facts, Participant
 from pathways.messages import Message, stable_id
 from pathways.parties import Directory, Identifier, Party, PartyRef
+from pathways.recipients import door
 
 _PREFIXES: Final[Mapping[str, str]] = {
     ORGANISATION_NUMBER: "",
@@ -83,7 +86,44 @@ def named(message: Message) -> Iterable[PartyRef]:
         yield destination.party
     if message.patient and message.patient.gp:
         yield message.patient.gp
-    yield from named_to_act(message)
+    for refs in of_facts(message.facts).values():
+        yield from refs
+
+
+def of_facts(facts: Facts) -> Mapping[str, Sequence[PartyRef]]:
+    """Those who have a part in what the event is about, by the fact that names them."""
+    told = {name: getattr(facts, name, None) for name in _PARTS}
+    return {name: refs for name, value in told.items() if (refs := _refs(value))}
+
+
+def keys_named(directory: Directory, message: Message, at: datetime) -> dict[str, tuple[str, ...]]:
+    """Their directory keys, by the fact; a meeting that summons nobody asks those it is sent to."""
+    told = {**of_facts(message.facts)}
+    if message.family is Family.MEETING and message.activity is not Activity.REPLY:
+        told.setdefault("summoned", [one.party for one in message.destinations if not one.copy])
+    found = {name: _doors(directory, refs, message, at) for name, refs in told.items()}
+    return {name: keys for name, keys in found.items() if keys}
+
+
+def _doors(
+    directory: Directory, refs: Iterable[PartyRef], message: Message, at: datetime
+) -> tuple[str, ...]:
+    parties = (party for ref in refs if (party := directory.find(ref.known_by, at)))
+    return tuple(dict.fromkeys(door(directory, one.key, message.code, at) for one in parties))
+
+
+_PARTS: Final = (
+    *("proposed", "performer", "owner", "refers", "follows_up"),
+    *("summoned", "participants", "party", "substitute_party"),
+)
+
+
+def _refs(value: object) -> Sequence[PartyRef]:
+    if isinstance(value, PartyRef):
+        return (value,)
+    if isinstance(value, Participant):
+        return (value.party,) if value.party else ()
+    return [ref for one in value for ref in _refs(one)] if isinstance(value, tuple) else ()
 
 
 def named_to_act(message: Message) -> Iterable[PartyRef]:

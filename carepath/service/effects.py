@@ -5,21 +5,23 @@ same transaction; the relay numbers it afterwards.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
 
-from carepath.service.answers import receipt_id
+from carepath.service.promised import Promised
 from carepath.service.views import Matter, View, of_matter
-from carepath.store.arrivals import Arrival, PatientState
-from carepath.store.times import micros
+from carepath.store.arrivals import PatientState
+from carepath.store.times import micros, stamp
 from carepath.store.unit import Unit
+from fhir_mappings import promised as shown
 from fhir_mappings import resources, summary
 from fhir_mappings.indexing import Indexed, indexed
+from pathways import plans
 from pathways.access import Basis, Grant
-from pathways.events import RULES, EventCode
+from pathways.events import RULES, Activity, EventCode, Family
 from pathways.messages import Record, stable_id
 from pathways.parties import Directory
 from pathways.pathway import Header, Thread
@@ -37,6 +39,7 @@ class Effects:
     unit: Unit
     directory: Directory
     base_url: str
+    promised: Promised
     _matters: dict[str, Matter] = field(default_factory=dict)  # by thread
 
     def deliver(
@@ -47,13 +50,17 @@ class Effects:
         before: Header,
         told: Sequence[Recipient],
     ) -> None:
-        """One delivery for each recipient and one for the operator; a newcomer gets the summary first."""
+        """One delivery for each recipient and one for the operator; a newcomer gets the summary first.
+
+        What is taken over at go-live may be seen, but nobody is told of it.
+        """
         self._grant(record, thread, Recipient(record.sender, Basis.SENT))
         for recipient in told:
             self._grant(record, thread, recipient)
-        newcomers = [r.party for r in told if r.party not in before.participants]
-        if before.participants and newcomers:
-            self._hand_over(record, patient, before, newcomers)
+        if self.promised.quiet:
+            return
+        if before.participants and (joining := _who_joins(record, thread, told, before)):
+            self._hand_over(record, patient, before, joining)
         for receiver in (*record.receivers, OPERATOR):
             self.unit.send(
                 id=stable_id("outbox", record.id, receiver, record.code),
@@ -112,18 +119,6 @@ class Effects:
         )
         self._send(record, ke, EventCode.MISADDRESSED, id_, orjson.dumps(made))
 
-    def answer_later(self, arrival: Arrival, receipt: bytes) -> None:
-        """The receipt of what was parked first: its sender hears of it in the feed."""
-        self.unit.send(
-            id=stable_id("outbox", arrival.id, arrival.sender, EventCode.ACKNOWLEDGEMENT),
-            receiver=arrival.sender,
-            kind=EventCode.ACKNOWLEDGEMENT.value,
-            patient=None,
-            event=None,
-            message_id=receipt_id(arrival),
-            body=receipt,
-        )
-
     def _send(
         self, record: Record, receiver: str, kind: EventCode, message_id: str, body: bytes
     ) -> None:
@@ -156,11 +151,32 @@ class Effects:
             known.thread = thread
             known.records.extend(records)
 
+    def keep_promises(self) -> int:
+        """What the matters of this batch promise, and whose it is now; how many rows were not as they are now."""
+        for thread in self.promised.besides(self._matters):
+            self.show(thread, (), whole=False)
+        return self.promised.keep([matter.thread for matter in self._matters.values()])
+
+    def _linked(self, thread: Thread) -> Collection[str]:
+        header = self.unit.patients[thread.patient].header
+        return plans.linked(header.plans, header.measures).get(thread.id, ())
+
+    def _show_linked(self) -> None:
+        """A plan shows its measures, and a measure its plan: what is new of one is new of the other, too."""
+        for patient in self.unit.changed_patients():
+            was, now = patient.loaded or Header(), patient.header
+            before = plans.linked(was.plans, was.measures)
+            after = plans.linked(now.plans, now.measures)
+            changed = {id_ for id_ in {*before, *after} if before.get(id_) != after.get(id_)}
+            for thread in self.unit.stored_threads(changed - {*self._matters}):
+                self.show(thread, (), whole=False)
+
     def keep_versions(self, *, anew: bool = False) -> int:
-        """A new version of every FHIR resource that this batch changed; how many there were.
+        """A new version of every FHIR resource that this batch changed, promises too; how many there were.
 
         ``anew``: what has not changed is indexed again, too.
         """
+        self._show_linked()
         made = self._views()
         known = self.unit.versions({(view.type, view.id) for view in made})
         changed = 0
@@ -188,8 +204,14 @@ class Effects:
         for matter in told:
             if records := histories.get(matter.thread.id):
                 matter.records, matter.whole = records, True
-            made += of_matter(matter, self.directory)
+            made += of_matter(matter, self.directory, self._linked(matter.thread))
+            made += self._tasks(matter)
         return made
+
+    def _tasks(self, matter: Matter) -> Iterator[View]:
+        thread = matter.thread
+        for one in self.promised.of(thread.id, every=matter.whole):
+            yield View(thread.patient, thread.id, shown.task(one, thread.family))
 
     def _found(self, view: View) -> Indexed:
         """What the view is found by; a patient's identifiers, by the table that says whose they are."""
@@ -198,8 +220,7 @@ class Effects:
 
     def _keep_version(self, view: View, version: int, digest: bytes) -> None:
         now = self.unit.now
-        stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        meta = {"versionId": str(version), "lastUpdated": stamp}
+        meta = {"versionId": str(version), "lastUpdated": stamp(now)}
         index = {
             "type": view.type,
             "id": view.id,
@@ -230,6 +251,19 @@ def _searched(resource: dict[str, Any]) -> dict[str, Any]:
 def _code(resource: dict[str, Any]) -> str | None:
     codings: Collection[dict[str, str]] = resource.get("code", {}).get("coding", ())
     return next((coding["code"] for coding in codings), None)
+
+
+def _who_joins(
+    record: Record, thread: Thread, told: Iterable[Recipient], before: Header
+) -> list[str]:
+    """Newcomers; and, at every admission, the ward, though it is the one that tells of it."""
+    if record.family is Family.DEADLINE:
+        return []
+    joining = [one.party for one in told if one.party not in before.participants]
+    begins = record.code is EventCode.ADMISSION and record.activity is Activity.NEW
+    if begins and thread.begun == record.happened and before.participants - {thread.owner}:
+        joining += [thread.owner] if thread.owner else []
+    return [*dict.fromkeys(joining)]
 
 
 def _looks_different(patient: PatientState) -> bool:

@@ -16,7 +16,9 @@ from carepath.service.answers import Answer, Submission, Verdict
 from carepath.service.directory import Parties
 from carepath.service.effects import Effects
 from carepath.service.intake import Intake
+from carepath.service.promised import promised
 from carepath.service.streamed import Streamed
+from carepath.service.terms import Agreed
 from carepath.store import parked, positions
 from carepath.store.arrivals import Arrival
 from carepath.store.database import TRANSIENT, Database, out_of_reach
@@ -24,6 +26,7 @@ from carepath.store.failpoints import reached
 from carepath.store.unit import Unit
 from fhir_mappings.formats import media_type
 from fhir_mappings.inbound import Options, read
+from pathways.events import RULES
 from pathways.messages import Message
 from pathways.refusals import Reason, Refusal, refuse
 from pathways.threads import keys_of
@@ -53,12 +56,16 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceOptions:
-    """What an installation decides. ``base_url`` is its FHIR address."""
+    """What an installation decides. ``base_url`` is its FHIR address.
+
+    ``quiet``: it takes over what went before; nobody is told of it, and what is overdue raises no alarm.
+    """
 
     base_url: str = "http://127.0.0.1:8000/fhir"
     open_mode: bool = True
     accept_synthetic: bool = True
     clock_skew: timedelta = timedelta(minutes=5)
+    quiet: bool = False
     now: Callable[[], datetime] = _utc_now
 
 
@@ -69,6 +76,7 @@ class Service:
     database: Database
     options: ServiceOptions = field(default_factory=ServiceOptions)
     _parties: Parties = field(init=False)
+    _agreed: Agreed = field(init=False, default_factory=Agreed)
     _some_due: bool = field(init=False, default=True)  # another process may have left some
 
     def __post_init__(self) -> None:
@@ -115,7 +123,7 @@ class Service:
             found, source = parked.show(connection, id_), parked.source(connection, id_)
         if found is None or source is None or found.state is not parked.State.OPEN:
             return None
-        (answer,) = self.handle([Submission(source, found.media_type, found.sender, again=True)])
+        (answer,) = self.handle([Submission(source, found.media_type, found.sender, again=id_)])
         with self.database.write() as connection:
             if state := _settled(found, answer):
                 parked.close(connection, id_, state)
@@ -139,6 +147,9 @@ class Service:
         directory = self._parties.current
         sender = self._parties.find(message.sender, now)
         where = "Bundle.entry[0].resource.sender"
+        if RULES[message.code].ours:
+            at = "Bundle.entry[0].resource.eventCoding"
+            return refuse(Reason.FORBIDDEN, "forbidden", "only the broker sends this", at)
         if sender is None:
             return refuse(
                 Reason.FORBIDDEN, "forbidden", "the sender is not in the directory", where
@@ -192,6 +203,7 @@ class Service:
     def _transaction(self, readings: Readings, now: datetime) -> list[Answer]:
         with self.database.write() as connection:
             self._parties.refresh(connection)
+            self._agreed.refresh(connection)
             batch = [(s, self._arrived(s, reading, now)) for s, reading in readings]
             unit = Unit(connection, self.database.keys, now)
             unit.load([arrival for _, arrival in batch if isinstance(arrival, Arrival)])
@@ -207,7 +219,8 @@ class Service:
         self, unit: Unit, batch: Sequence[tuple[Submission, Arrival | TurnedAway]]
     ) -> list[Answer]:
         directory, base_url = self._parties.current, self.options.base_url
-        effects = Effects(unit, directory, base_url)
+        kept = promised(unit, directory, self._agreed.current, quiet=self.options.quiet)
+        effects = Effects(unit, directory, base_url, kept)
         topics = {submission.origin.topic for submission, _ in batch if submission.origin}
         streamed = Streamed(unit, directory, base_url, positions.load(unit.connection, topics))
         intake = Intake(
@@ -220,10 +233,13 @@ class Service:
                 if submission.origin:
                     streamed.turned_away(submission, arrival.refusal, arrival.message_id)
             else:
-                answer = intake.take(arrival, again=submission.again)
+                answer = intake.take(arrival, again=submission.again is not None)
                 if submission.origin:
                     streamed.answered(submission, arrival, answer)
+                if submission.again:
+                    streamed.answered_later(submission.again, arrival, answer)
             given.append(answer)
+        effects.keep_promises()
         effects.keep_versions()
         return given
 

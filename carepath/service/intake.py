@@ -6,20 +6,31 @@ from datetime import timedelta
 from typing import Final
 
 from carepath.service import answers
+from carepath.service.addressing import Addressing
 from carepath.service.answers import Answer, Verdict
-from carepath.service.directory import named_to_act
+from carepath.service.directory import keys_named
 from carepath.service.effects import Effects
+from carepath.service.pointed import pointed
 from carepath.service.repeats import Conflict, Repeat, repeated
 from carepath.store.arrivals import Arrival, PatientState, Seen
+from carepath.store.times import instant, micros
 from carepath.store.unit import Unit
+from fhir_mappings.options import OSLO
+from pathways.consents import relatives_told
 from pathways.corrections import CORRECTIONS, Mark, standing
 from pathways.decide import Case, Parked, decide
-from pathways.events import EventCode, Family
+from pathways.events import EventCode
 from pathways.facts import PersonFacts, ReceiptFacts
 from pathways.messages import Message, Patient, Record, stable_id
-from pathways.parties import Directory, Party, PartyRef
+from pathways.parties import Directory, Party
 from pathways.pathway import Header, Thread, evolve, fits_last, fold, header_told, header_with
-from pathways.recipients import Recipient, Setting, asks, door, ke_of, recipients
+from pathways.recipients import (
+    ENDS_AT_KE,
+    NAMES_RELATIVES,
+    Recipient,
+    Setting,
+    recipients,
+)
 from pathways.refusals import Issue, Reason, Refusal, refuse
 from pathways.threads import Place, begin, place
 
@@ -75,7 +86,7 @@ class Intake:
             case Refusal() as refusal:
                 return answers.refused(refusal, arrival.message.id)
             case None:
-                return self._process(arrival, again=again)
+                return self._process(arrival)
 
     def _receipt(self, arrival: Arrival, seen: Seen) -> bytes:
         """As it was given then; made again, with the same ids, when it is no longer kept."""
@@ -85,7 +96,7 @@ class Intake:
             answers.accepted(arrival, base_url=self.base_url, at=self.unit.now) if gone else given
         )
 
-    def _process(self, arrival: Arrival, *, again: bool) -> Answer:
+    def _process(self, arrival: Arrival) -> Answer:
         message = arrival.message
         if isinstance(message.facts, ReceiptFacts) or message.patient is None:
             return self._acknowledge(arrival)
@@ -93,13 +104,16 @@ class Intake:
         if len(found) > 1 and not self.unit.linked(found):
             return self._park(arrival, "identity-conflict", None)
         patient = found[0] if found else None
+        if patient:
+            arrival = pointed(self.unit, arrival, patient, self.directory.root(arrival.sender))
         spot = self._judge(arrival, patient)
         if isinstance(spot, Refusal):
-            return self._refuse(arrival, spot, again=again)
+            return self._refuse(arrival, spot)
         if isinstance(spot, Parked):
             return self._park(arrival, spot.reason, self._known(arrival, patient))
         whose = patient or self.unit.create_patient()
-        return self._keep(arrival, message.patient, whose, spot, again=again)
+        told = Patient() if arrival.patient else message.patient  # what we say is nothing new
+        return self._keep(arrival, told, whose, spot)
 
     def _acknowledge(self, arrival: Arrival) -> Answer:
         """A receipt is never answered; one for a message that was never sent is kept as unmatched."""
@@ -131,9 +145,13 @@ class Intake:
         joins = self._joins(arrival, patient) if patient else []
         where = place(patient.key if patient else "", message.family, arrival.keys, joins)
         before = next((t for t in joins if t.id == where.id), joins[0] if joins else None)
-        asked = self._asked(message)
-        lost = not self._reaches_all(message, asked)
-        spot = Spot(where, before, asked, self._misaddressed_to(message, patient) if lost else None)
+        addressing, header = self._addressing, patient.header if patient else Header()
+        asked = addressing.asked(message)
+        lost = not arrival.to and not addressing.reaches_all(message, asked)
+        if asked is None and before is None and not lost:
+            asked = addressing.unasked(message, header)
+        asked = asked or addressing.coordinating(message, arrival.sender, header)
+        spot = Spot(where, before, asked, addressing.ke(message, header) if lost else None)
         case = Case(
             message=message,
             sender=arrival.sender,
@@ -142,43 +160,22 @@ class Intake:
             directory=self.directory,
             now=self.unit.now,
             clock_skew=self.clock_skew,
+            header=header,
         )
         return decide(case) or (_UNREACHABLE if lost and spot.ke is None else spot)
+
+    @property
+    def _addressing(self) -> Addressing:
+        return Addressing(self.directory, self.unit.now, self.open_mode)
 
     def _joins(self, arrival: Arrival, patient: PatientState) -> list[Thread]:
         family = arrival.message.family
         ids = {patient.keys.get(self.unit.blind_key(family, key)) for key in arrival.keys}
         return [patient.threads[id_] for id_ in sorted(filter(None, ids))]
 
-    def _asked(self, message: Message) -> str | None:
-        """Whom the message asks to act: named in the event, else the first primary destination."""
-        named = [*named_to_act(message)]
-        if message.family is not Family.STAY or message.code is EventCode.TRANSFER:
-            named += (d.party for d in message.destinations if not d.copy)
-        found = next((party for ref in named if (party := self._find(ref))), None)
-        return door(self.directory, found.key, message.code, self.unit.now) if found else None
-
-    def _find(self, ref: PartyRef) -> Party | None:
-        return self.directory.find(ref.known_by, self.unit.now)
-
-    def _reaches_all(self, message: Message, asked: str | None) -> bool:
-        """Whether every receiver is known, and who is wanted to act."""
-        if self.open_mode:  # whoever is named was entered
-            return True
-        unheard = asked is None and asks(message.code) and any(named_to_act(message))
-        return not unheard and all(self._find(d.party) for d in message.destinations)
-
-    def _misaddressed_to(self, message: Message, patient: PatientState | None) -> Party | None:
-        """One door in: what reaches not everybody goes to the KE of the municipality that has the duty."""
-        number = patient.header.municipality if patient else None
-        number = number or (message.patient.municipality if message.patient else None)
-        return ke_of(self.directory, number, self.unit.now) if number else None
-
     # keeping it
 
-    def _keep(
-        self, arrival: Arrival, told: Patient, patient: PatientState, spot: Spot, *, again: bool
-    ) -> Answer:
+    def _keep(self, arrival: Arrival, told: Patient, patient: PatientState, spot: Spot) -> Answer:
         """The event, the thread's and the header's new state, grants, deliveries, the receipt."""
         unit, before = self.unit, patient.header
         where = (
@@ -210,13 +207,13 @@ class Intake:
             self.effects.misaddressed(record, spot.ke.key)
             warnings.append(_MISADDRESSED)
         receipt = answers.accepted(arrival, base_url=self.base_url, at=unit.now, warnings=warnings)
-        if again:
-            self.effects.answer_later(arrival, receipt)
         return self._settle(arrival, Verdict.ACCEPTED, 200, receipt, patient)
 
     def _record(self, arrival: Arrival, patient: PatientState, spot: Spot, told: Patient) -> Record:
         message = arrival.message
         sender = self.directory.parties[arrival.sender]
+        ends_at_ke = message.code in ENDS_AT_KE
+        ke = self._addressing.ke(message, patient.header) if ends_at_ke else None
         return Record(
             id=arrival.id,
             patient=patient.key,
@@ -236,6 +233,10 @@ class Intake:
             facts=message.facts,
             told=told.told(self._gp(told)),
             asked=spot.asked,
+            relatives=self._relatives(message, patient.header),
+            matter=message.matter,
+            ke=ke.key if ke else None,
+            named=keys_named(self.directory, message, self.unit.now),
         )
 
     def _history(self, record: Record, where: Place, before: Thread | None) -> list[Record] | None:
@@ -256,22 +257,31 @@ class Intake:
         self, arrival: Arrival, spot: Spot, header: Header, history: Sequence[Record]
     ) -> tuple[Recipient, ...]:
         message = arrival.message
-        found = ((self._find(d.party), d.copy) for d in message.destinations)
+        found = ((self._addressing.find(d.party), d.copy) for d in message.destinations)
+        named = tuple((party.key, copy) for party, copy in found if party)
         setting = Setting(
             message=message,
             sender=arrival.sender,
             asked=spot.asked,
-            addressed=tuple((party.key, copy) for party, copy in found if party),
+            addressed=tuple((key, False) for key in arrival.to) or named,
             before=spot.before,
             header=header,
             directory=self.directory,
             at=self.unit.now,
+            zone=OSLO,
             corrected=_corrected(message, history),
         )
         return recipients(setting)
 
+    def _relatives(self, message: Message, header: Header) -> tuple[str, ...]:
+        """Whom the patient lets know of it, by name."""
+        if message.code not in NAMES_RELATIVES:
+            return ()
+        told = relatives_told(header.person.relatives, header.consents, self.unit.now, OSLO)
+        return tuple(relative.name for relative in told)
+
     def _gp(self, patient: Patient) -> str | None:
-        party = self._find(patient.gp) if patient.gp else None
+        party = self._addressing.find(patient.gp) if patient.gp else None
         return party.key if party else None
 
     def _link(self, arrival: Arrival, patient: PatientState, thread: Thread) -> None:
@@ -290,11 +300,8 @@ class Intake:
 
     # verdicts
 
-    def _refuse(self, arrival: Arrival, refusal: Refusal, *, again: bool = False) -> Answer:
+    def _refuse(self, arrival: Arrival, refusal: Refusal) -> Answer:
         made = answers.refused(refusal, arrival.message.id)
-        if again:
-            told = answers.fatal(arrival, made.body, base_url=self.base_url, at=self.unit.now)
-            self.effects.answer_later(arrival, told)
         settled = self._settle(arrival, Verdict.REFUSED, made.status, made.body, None)
         return replace(settled, refusal=refusal)
 
@@ -325,7 +332,8 @@ class Intake:
         patient: PatientState | None,
     ) -> Answer:
         message = arrival.message
-        seen = Seen(arrival.id, arrival.key, message.envelope, message.content, verdict, status)
+        told = (message.envelope, message.content, verdict, status, micros(self.unit.now))
+        seen = Seen(arrival.id, arrival.key, *told)
         key = patient.key if patient else None
         self.unit.keep_inbox(arrival, seen, body, key)
         return self._answer(verdict, seen, body, key)
@@ -335,6 +343,7 @@ class Intake:
             verdict=verdict,
             status=seen.status,
             body=body,
+            at=instant(seen.at),
             message_id=seen.key[2],
             event_id=seen.id,
             patient=patient,

@@ -1,6 +1,7 @@
 """All state made again from the events. It must change nothing; what it does change was wrong.
 
-Grants, deliveries and the inbox are facts about arrival: they are kept as they are.
+Grants, deliveries and the inbox are facts about arrival: they are kept as they are. What was promised and is overdue
+before it is seen for the first time raises no alarm.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,9 @@ from datetime import datetime
 
 from carepath.service.directory import Parties
 from carepath.service.effects import Effects
-from carepath.store import indexing, rebuilding
+from carepath.service.promised import promised
+from carepath.service.terms import Agreed
+from carepath.store import indexing, promises, rebuilding
 from carepath.store.arrivals import PatientState
 from carepath.store.database import Database
 from carepath.store.unit import Unit
@@ -24,9 +27,10 @@ BATCH = 100
 
 def rebuild(database: Database, base_url: str, now: datetime) -> int:
     """Make threads, headers and FHIR versions again; how many of them were not as they should be."""
-    parties = Parties(database, open_mode=False)
+    parties, agreed = Parties(database, open_mode=False), Agreed()
     with database.write() as connection:
         parties.refresh(connection)
+        agreed.refresh(connection)
         shown = {key: organization(party) for key, party in parties.current.parties.items()}
         found = {("Organization", key): indexed(one) for key, one in shown.items()}
         indexing.write(connection, database.keys, {}, found)
@@ -36,9 +40,12 @@ def rebuild(database: Database, base_url: str, now: datetime) -> int:
             unit = Unit(connection, database.keys, now)
             patients = rebuilding.load_patients_after(unit, last, BATCH)
             if not patients:
+                promises.all_known(connection)
                 return changed
-            effects = Effects(unit, parties.current, base_url)
+            kept = promised(unit, parties.current, agreed.current, quiet=True)
+            effects = Effects(unit, parties.current, base_url, kept)
             changed += sum(_rebuild(unit, effects, patient) for patient in patients)
+            changed += effects.keep_promises()
             changed += effects.keep_versions(anew=True)
             unit.flush()
             last = patients[-1].key

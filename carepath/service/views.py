@@ -1,6 +1,6 @@
 """FHIR resources made from state: what a patient, a matter and each of its entries look like from outside."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,21 +41,24 @@ class Matter:
 
     @property
     def lacks_some(self) -> bool:
-        """Whether all records are needed, and are not here: answers refer to questions, relatives add up."""
+        """Whether all records are needed, and are not here.
+
+        Answers refer to questions, relatives add up, a withdrawal ends what was given before.
+        """
         if self.whole:
             return False
         registers = any(record.code is EventCode.RELATIVE_REGISTERED for record in self.records)
-        return registers or self.thread.family is Family.INQUIRY
+        return registers or self.thread.family in (Family.INQUIRY, Family.CONSENT)
 
 
-def of_matter(matter: Matter, directory: Directory) -> Iterator[View]:
-    """The matter as it stands, and its entries.
+def of_matter(matter: Matter, directory: Directory, linked: Collection[str] = ()) -> Iterator[View]:
+    """The matter as it stands, and its entries; ``linked``: the plan it belongs to, or what belongs to it.
 
     A record that simply comes last changes no entry but its own, so the new ones are enough.
     """
     thread, records = matter.thread, matter.records
     made = [
-        *resources.of_thread(thread, directory),
+        *resources.of_thread(thread, directory, linked),
         *written.of_entries(thread, entries({thread.id: records}), directory),
         *(relatives.of_records(thread, records) if matter.whole else ()),
     ]

@@ -14,12 +14,17 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message that came, with its sender's directory key, all its thread keys, and what its bytes are."""
+    """A message that came, with its sender's directory key, all its thread keys, and what its bytes are.
+
+    Of our own: ``patient`` is the key of whom it is about, ``to`` are the parties that are told.
+    """
 
     message: Message
     sender: str
     keys: tuple[Key, ...]
     media_type: str = "application/fhir+json"
+    patient: str | None = None
+    to: tuple[str, ...] = ()
 
     @property
     def key(self) -> MessageKey:
@@ -33,7 +38,9 @@ class Arrival:
 
     @property
     def identifiers(self) -> tuple[Identifier, ...]:
-        """Every identifier of a person in it: the patient's own, and those to be linked."""
+        """Every identifier of a person in it: the patient's own, and those to be linked. We go by the key."""
+        if self.patient:
+            return ()
         told = self.message.patient.identifiers if self.message.patient else ()
         facts = self.message.facts
         linked = (facts.linked or ()) if isinstance(facts, PersonFacts) else ()
@@ -42,7 +49,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A message that came before."""
+    """A message that came before. ``at``: when it got the answer that is kept, in microseconds since 1970."""
 
     id: str
     key: MessageKey
@@ -50,6 +57,7 @@ class Seen:
     content: bytes
     verdict: str
     status: int
+    at: int
 
 
 @dataclass(slots=True)

@@ -14,17 +14,17 @@ from sqlalchemy import RowMapping
 
 from carepath.store.times import instant, micros
 from pathways.events import RULES, STATES, Activity, EventCode, Family
-from pathways.facts import Facts
 from pathways.messages import Author, Key, Record
 from pathways.moments import Moment
 from pathways.parties import Function, Party
 from pathways.pathway import Header, Thread
+from pathways.states import State
 
 EVENT_VERSION = 1
 _UPCASTS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
-_FACTS: Mapping[type[Facts], TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in {rule.facts for rule in RULES.values()}
+_FACTS: Mapping[type[State], TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in {*(rule.facts for rule in RULES.values()), *STATES.values()}
 }
 
 
@@ -38,7 +38,10 @@ class _Body:
     sender_root: str | None = None
     sender_function: Function | None = None
     asked: str | None = None
+    named: dict[str, tuple[str, ...]] = field(default_factory=dict)
     matter: Family | None = None
+    relatives: tuple[str, ...] = ()
+    ke: str | None = None
     receivers: tuple[str, ...] = ()
     told: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
 
@@ -49,7 +52,7 @@ _HEADER = TypeAdapter(Header)
 _PARTY = TypeAdapter(Party)
 
 
-def _with_facts(adapter: TypeAdapter[Any], value: object, facts: Facts | None) -> bytes:
+def _with_facts(adapter: TypeAdapter[Any], value: object, facts: State | None) -> bytes:
     told = b"null" if facts is None else _FACTS[type(facts)].dump_json(facts, exclude_defaults=True)
     return b'{"facts":%b,"rest":%b}' % (told, adapter.dump_json(value, exclude_defaults=True))
 
@@ -63,7 +66,10 @@ def record_row(record: Record, thread: str) -> dict[str, Any]:
         author=record.author,
         keys=record.keys,
         asked=record.asked,
+        named=dict(record.named),
         matter=record.matter,
+        relatives=record.relatives,
+        ke=record.ke,
         receivers=record.receivers,
         told=dict(record.told),
     )
@@ -111,7 +117,10 @@ def record(row: RowMapping) -> Record:
         facts=_FACTS[RULES[code].facts].validate_python(parts["facts"]),
         told=body.told,
         asked=body.asked,
+        named=body.named,
         matter=body.matter,
+        relatives=body.relatives,
+        ke=body.ke,
         receivers=body.receivers,
     )
 

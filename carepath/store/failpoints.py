@@ -19,6 +19,9 @@ PLACES: Final = (
     "after_outbox_publish_before_mark",
     "mid_webhook",
     "after_webhook_before_mark",
+    "watch_after_claim",
+    "watch_before_commit",
+    "watch_after_commit",
 )
 
 

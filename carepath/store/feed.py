@@ -181,6 +181,11 @@ def _page(receiver: str, since: int, limit: int) -> Subquery:
     return select(first.c.id, (upto - first.c.bytes).label("before")).subquery()
 
 
+def said(conn: Connection, id_: str) -> bytes | None:
+    """What the broker said itself in that row; ``None`` when there is no such row, empty when it has expired."""
+    return conn.execute(select(outbox.c.body).where(outbox.c.id == id_)).scalar()
+
+
 def delivered(conn: Connection, upto: Mapping[str, int], now: int) -> None:
     """Note that receivers were handed everything up to a number at ``now``."""
     known = select(feeds.c.receiver, feeds.c.delivered).where(feeds.c.receiver.in_([*upto]))

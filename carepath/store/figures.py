@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from carepath.store import answers, deliveries, feed, hooks, positions, subscriptions
+from carepath.store import (
+    alerts,
+    answers,
+    deliveries,
+    feed,
+    hooks,
+    positions,
+    promises,
+    subscriptions,
+)
 from carepath.store.deliveries import Delivery
 from carepath.store.hooks import Figure
 from carepath.store.tables import feeds, outbox, parked
@@ -25,6 +34,8 @@ class Figures:
     streams: Sequence[Delivery]
     hooks: Sequence[Figure]
     subscriptions: Mapping[str, int]  # by status
+    promises: promises.Figure
+    alerts: int  # that should have been sent
 
 
 def figures(conn: Connection, now: int) -> Figures:
@@ -41,6 +52,8 @@ def figures(conn: Connection, now: int) -> Figures:
         streams=deliveries.listed(conn),
         hooks=hooks.figures(conn),
         subscriptions=subscriptions.counted(conn),
+        promises=promises.figure(conn, now),
+        alerts=alerts.unsent(conn, now),
     )
 
 

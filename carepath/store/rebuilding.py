@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, update
 
 from carepath.store import codec
 from carepath.store.arrivals import PatientState
-from carepath.store.tables import events, grants, patients, resources, threads
+from carepath.store.tables import events, grants, patients, promises, resources, threads
 from carepath.store.unit import Unit
 from pathways.messages import Record
 from pathways.pathway import Thread
@@ -44,7 +44,9 @@ def move_records(unit: Unit, ids: Collection[str], thread: str) -> None:
 
 
 def drop_threads(unit: Unit, ids: Collection[str]) -> None:
-    """Forget threads that no record belongs to; what showed them is gone, too."""
+    """Forget threads that no record belongs to, and what was promised in them; what showed them is gone, too."""
     unit.connection.execute(delete(threads).where(threads.c.id.in_(ids)))
-    shown = update(resources).where(resources.c.thread.in_(ids), resources.c.id.in_(ids))
+    owed = delete(promises).where(promises.c.thread.in_(ids)).returning(promises.c.id)
+    gone = {*ids, *unit.connection.execute(owed).scalars()}
+    shown = update(resources).where(resources.c.thread.in_(ids), resources.c.id.in_(gone))
     unit.connection.execute(shown.values(deleted=True))

@@ -31,9 +31,12 @@ from carepath.store.times import instant
 
 PERSONS: Final = frozenset({"Patient", "RelatedPerson"})
 """The patient, and the relatives, who follow the patient to every newcomer."""
-ENTRIES: Final = frozenset({"Provenance", "Composition", "Communication"})
+ENTRIES: Final = frozenset({"Provenance", "Composition", "Communication", "Consent"})
 """What stands for one entry: it has the event's id."""
-FOCUS: Final = ("Encounter", "ServiceRequest", "Task", "Communication")
+FOCUS: Final = (
+    *("Encounter", "ServiceRequest", "Task", "Communication"),
+    *("CarePlan", "Appointment", "CareTeam", "Consent"),
+)
 """What entries are about."""
 
 

@@ -9,6 +9,7 @@ from carepath.store.tables import (
     inbox,
     patient_identifiers,
     patients,
+    promises,
     resources,
     thread_keys,
     threads,
@@ -31,6 +32,7 @@ SEEN: Final = select(
     inbox.c.content,
     inbox.c.verdict,
     inbox.c.status,
+    inbox.c.received,
 ).where(inbox.c.message_id.in_(_any("ids")) | inbox.c.envelope.in_(_any("envelopes")))
 
 BEARERS: Final = select(patient_identifiers.c.blind, patient_identifiers.c.patient).where(
@@ -61,3 +63,5 @@ HISTORIES: Final = select(events).where(events.c.thread.in_(_any("ids")))
 VERSIONS: Final = select(resources).where(
     resources.c.type.in_(_any("types")), resources.c.id.in_(_any("ids"))
 )
+
+PROMISES: Final = select(promises).where(promises.c.thread.in_(_any("threads")))

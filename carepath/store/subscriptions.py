@@ -27,6 +27,7 @@ from sqlalchemy import (
 from carepath.store import feed
 from carepath.store.blind import Keys
 from carepath.store.resources import Viewer
+from carepath.store.statements import LOCK
 from carepath.store.tables import (
     events,
     inbox,
@@ -44,6 +45,9 @@ from pathways.subscriptions import (
     Subscription,
     SubscriptionStatus,
 )
+
+_TURN: Final = 7_236_482
+"""The lock of those who make a Subscription only where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,12 @@ def begin(conn: Connection, keys: Keys, made: Subscribed) -> None:
     body = _BODY.dump_json(_blinded(keys, made.subscription))
     target = _target(made.subscription.channel)
     insert_new(conn, subscriptions, [{**row, **FREE, "body": body, "target": target}])
+
+
+def wait_for_turn(conn: Connection) -> None:
+    """Who makes one only where there is none: one at a time, until the transaction ends."""
+    if conn.dialect.name == "postgresql":  # SQLite has one writer
+        conn.execute(LOCK, {"numbers": [_TURN]})
 
 
 def change(conn: Connection, keys: Keys, changed: Subscribed) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -21,13 +20,10 @@ from sqlalchemy import (
     false,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_N_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from carepath.store.promise_tables import agreements as agreements  # noqa: PLC0414 -- told on
+from carepath.store.promise_tables import alerts as alerts  # noqa: PLC0414 -- told on
+from carepath.store.promise_tables import promises as promises  # noqa: PLC0414 -- told on
+from carepath.store.schema import metadata as metadata  # noqa: PLC0414 -- told on
 
 meta = Table(
     "meta",

@@ -52,7 +52,7 @@ class Unit:
         blinds = {blind for arrival in arrivals for blind in self._blinds(arrival)}
         self._lock(blinds | {self.keys.blind("|".join(arrival.key)) for arrival in arrivals})
         self._load_inbox(arrivals)
-        self._load_patients(blinds)
+        self._load_patients(blinds, {a.patient for a in arrivals if a.patient})
         self._load_threads(arrivals)
 
     def _blinds(self, arrival: Arrival) -> list[bytes]:
@@ -109,10 +109,10 @@ class Unit:
         query = select(tables.inbox.c.receipt).where(tables.inbox.c.id == seen.id)
         return bytes(self.connection.execute(query).scalar_one())
 
-    def _load_patients(self, blinds: Collection[bytes]) -> None:
+    def _load_patients(self, blinds: Collection[bytes], named: Collection[str]) -> None:
         found = self._ask(statements.BEARERS, blinds=[*blinds])
         self._by_identifier.update((bytes(blind), patient) for blind, patient in found)
-        if keys := sorted(set(self._by_identifier.values())):
+        if keys := sorted({*self._by_identifier.values(), *named} - self.patients.keys()):
             self.know_patients(self._ask(statements.PATIENTS, keys=keys))
 
     def know_patients(self, rows: CursorResult[*tuple[Any, ...]]) -> None:
@@ -134,10 +134,11 @@ class Unit:
             if patient in self.patients:  # another patient may have the same number of a sender
                 self.patients[patient].keys[bytes(blind)] = thread
                 found.add(thread)
-        for thread in self._stored_threads(found):
+        for thread in self.stored_threads(found):
             self.patients[thread.patient].threads[thread.id] = thread
 
-    def _stored_threads(self, ids: Collection[str]) -> list[Thread]:
+    def stored_threads(self, ids: Collection[str]) -> list[Thread]:
+        """Matters as they were before the batch."""
         found = self._ask(statements.THREADS, ids=[*ids]) if ids else ()
         return [codec.thread(body) for (body,) in found]
 
@@ -146,7 +147,7 @@ class Unit:
         known = patient.threads | {
             id_: t for id_, t in self._threads.items() if t.patient == patient.key
         }
-        stored = self._stored_threads(set(patient.header.open) - set(known))
+        stored = self.stored_threads(set(patient.header.open) - set(known))
         return sorted((t for t in (*known.values(), *stored) if t.is_open), key=lambda t: t.id)
 
     def changed_patients(self) -> list[PatientState]:
@@ -184,6 +185,8 @@ class Unit:
 
     def find_patients(self, arrival: Arrival) -> list[PatientState]:
         """The patients that the message's identifiers name, in the message's order."""
+        if arrival.patient:
+            return [self.patients[arrival.patient]]
         told = arrival.message.patient.identifiers if arrival.message.patient else ()
         keys = (self._by_identifier.get(self.blind_identifier(i, arrival)) for i in told)
         return [self.patients[key] for key in dict.fromkeys(filter(None, keys))]
@@ -269,9 +272,9 @@ class Unit:
 
     def _rename(self, patient: PatientState, old: str, new: str) -> None:
         """Two threads turned out to be one, or a stronger key gave a better id: the old id is an alias."""
-        for name in ("events", "thread_keys", "grants"):
-            self._write(name, tables.metadata.tables[name])
-        for table in (tables.events, tables.thread_keys, tables.grants, tables.thread_aliases):
+        for name in ("events", "thread_keys", "grants", "thread_aliases", "promises"):
+            table = tables.metadata.tables[name]
+            self._write(name, table)
             moved = update(table).where(table.c.thread == old).values(thread=new)
             self.connection.execute(moved)
         own, shown = tables.resources.c.id == old, update(tables.resources)

@@ -13,13 +13,16 @@ from carepath.delivery.hooks import Hooks, Options
 from carepath.delivery.live import Live
 from carepath.delivery.relay import Relay
 from carepath.service.directory import Parties
+from carepath.service.terms import Tariff
 from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.ui.data import data
 from carepath.ui.routes import routes
 from carepath.wiring.deliveries import publisher
 from carepath.wiring.logs import configure_logs
 from carepath.wiring.store import open_as_set, service_on
+from carepath.wiring.watching import rounds
 from fhir_mappings.reading import MAX_BYTES
+from pathways.payment import RATES
 
 
 def application(settings: Settings) -> Starlette:
@@ -49,6 +52,8 @@ def application(settings: Settings) -> Starlette:
         open_network=settings.open_network == NETWORK_CONSENT,
         max_bytes=MAX_BYTES,
         publisher=publisher(settings, opened, relay),
+        rounds=rounds(settings, opened, relay.wake),
         metrics=metrics,
+        tariff=Tariff({**RATES, **settings.payment_rates}, settings.payment_same_day),
     )
     return server(context, routes(data(opened, relay)))

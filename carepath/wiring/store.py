@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from carepath.service import Answer, Service, ServiceOptions, directory
+from carepath.service import Answer, Service, ServiceOptions, Submission, directory
 from carepath.service.rebuild import rebuild
 from carepath.settings import Settings
-from carepath.store import database, parties, streams
+from carepath.store import database, parties, promises, streams
 from carepath.store import parked as shelf
 from carepath.store.blind import Keys, load_keys
 from carepath.store.database import Database, DatabaseError
@@ -82,15 +82,19 @@ def tracing(settings: Settings) -> ModuleType | None:
 
 def service_on(settings: Settings, opened: Database) -> Service:
     """The application on an open database."""
-    options = ServiceOptions(
+    traced = tracing(settings)
+    made: Service = (traced.TracedService if traced else Service)(opened, options_of(settings))
+    return made
+
+
+def options_of(settings: Settings) -> ServiceOptions:
+    """What the application is told of the settings."""
+    return ServiceOptions(
         base_url=f"{settings.address}/fhir",
         open_mode=settings.open_mode,
         accept_synthetic=settings.accept_synthetic,
         clock_skew=timedelta(seconds=settings.clock_skew_seconds),
     )
-    traced = tracing(settings)
-    made: Service = (traced.TracedService if traced else Service)(opened, options)
-    return made
 
 
 @contextmanager
@@ -146,6 +150,17 @@ class Store:
             return sum(
                 directory.enter(connection, self.database.keys, party, now) for party in entered
             )
+
+    def take_over(self, source: bytes) -> Answer:
+        """Take in what happened before go-live: nobody is told of it."""
+        quiet = Service(self.database, replace(self.service.options, quiet=True))
+        (answer,) = quiet.handle([Submission(source)])
+        return answer
+
+    def knows_promises(self) -> bool:
+        """Whether the watch can do its work: after an upgrade it waits for a rebuild."""
+        with self.database.read() as connection:
+            return promises.known(connection)
 
     def rebuild(self) -> int:
         """Make all state again from the events; how much was not as it should be."""

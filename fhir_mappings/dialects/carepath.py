@@ -1,7 +1,10 @@
 """Our own profile in: docs/profile.md."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
+from fhir_mappings import asking, deadlines
 from fhir_mappings import keys as of
 from fhir_mappings.bundle import JSON, Resources, identifier, identifiers
 from fhir_mappings.codes import PATHWAY_ACTIVITY
@@ -9,10 +12,11 @@ from fhir_mappings.dialects import common
 from fhir_mappings.dialects.common import Draft
 from fhir_mappings.elements import REFERENCES, Place, read_fields
 from fhir_mappings.options import Options
-from fhir_mappings.profile import SHAPES, build, relative
+from fhir_mappings.profile import SHAPES, build
+from fhir_mappings.relatives import relative
 from pathways.events import RULES, Activity, EventCode, Family
 from pathways.facts import StayFacts
-from pathways.messages import Key, KeyRank, Message
+from pathways.messages import Key, Message
 from pathways.parties import Identifier
 from pathways.refusals import Reason, Refusal, refuse
 
@@ -36,7 +40,10 @@ def message(parts: Resources, options: Options, source: bytes) -> Message | Refu
         cast=_cast(parts, code) | ({"Provenance": provenance} if provenance else {}),
     )
     told = _facts(draft)
-    return common.finish(draft, build(code, told), _keys(draft, told), source)
+    about = asking.matter(parts, code, draft.cast.get("Communication", {}), draft.sender)
+    keys = about.keys if about else _keys(draft, told)
+    found = common.finish(draft, build(code, told), keys, source)
+    return replace(found, matter=about.family) if about and isinstance(found, Message) else found
 
 
 # --- which resources play a part
@@ -93,6 +100,11 @@ def _facts(draft: Draft) -> dict[str, Any]:
     if draft.code is EventCode.RELATIVE_REGISTERED:
         people = (relative(resource) for resource in draft.parts.of("RelatedPerson"))
         told["relatives"] = tuple(one for one in people if one) or None
+    if draft.code in _NEEDED and draft.activity is not Activity.CANCEL:
+        fact, text, path = _NEEDED[draft.code]
+        if told.get(fact) is None:
+            kind = RULES[draft.code].focus[0]
+            draft.parts.fault("required", text, draft.cast.get(kind, draft.parts.header), path)
     if draft.code in _IDENTITY and draft.activity is not Activity.CANCEL and not any(told.values()):
         text = "Who else it is, or is not, needs link.other.identifier."
         draft.parts.fault("required", text, draft.cast.get("Patient", draft.parts.header), "link")
@@ -100,6 +112,17 @@ def _facts(draft: Draft) -> dict[str, Any]:
 
 
 _IDENTITY: Final = frozenset((EventCode.IDENTITY_LINKED, EventCode.IDENTITY_UNLINKED))
+_ROLE: Final = ("role", "Which coordinator it is about needs a code of ours.", "participant.role")
+_KIND: Final = ("consent", "What it is about needs a code of ours.", "category")
+_NEEDED: Final[Mapping[EventCode, tuple[str, str, str]]] = {
+    EventCode.COORDINATOR_APPOINTED: _ROLE,
+    EventCode.COORDINATOR_ABSENT: _ROLE,
+    EventCode.COORDINATOR_HANDOVER_OFFERED: _ROLE,
+    EventCode.COORDINATOR_HANDOVER_ACCEPTED: _ROLE,
+    EventCode.CONSENT_GIVEN: _KIND,
+    EventCode.OBJECTION_REGISTERED: _KIND,
+}
+"""By event: the fact that it says nothing without, what to say, and where it stands."""
 
 
 # --- what brings them together
@@ -109,14 +132,21 @@ def _keys(draft: Draft, told: dict[str, Any]) -> set[Key]:
     family = RULES[draft.code].family
     if family in (Family.STAY, Family.EMERGENCY):
         return _stay_keys(draft, told)
-    if family in (Family.REFERRAL, Family.CHOICE):
-        based = _named(draft, "ServiceRequest", "basedOn")
-        ids = {*_told(told), *based, *_logical(draft, "Task", "focus")}
-        return of.keys(KeyRank.REFERRAL, ids, draft.sender)
-    if family is Family.INQUIRY:
-        ids = {*_told(told), *_named(draft, "Communication", "inResponseTo")}
-        return of.keys(KeyRank.CONVERSATION, ids, draft.sender)
-    return set()
+    if family is Family.DEADLINE:
+        return deadlines.keys(told.get("promise"))
+    if family not in of.NUMBERED:
+        return set()
+    place = of.NUMBERED[family]
+    ids = {*_told(told), *_named(draft, place.kind, place.name)}
+    ids |= {one for kind, name in _ABOUT.get(place.kind, ()) for one in _logical(draft, kind, name)}
+    return of.keys(place.rank, ids, draft.sender)
+
+
+_ABOUT: Final = {
+    "ServiceRequest": (("Task", "focus"),),
+    "Appointment": (("AppointmentResponse", "appointment"),),
+}
+"""Resources beside a family's own that say which it is about."""
 
 
 def _stay_keys(draft: Draft, told: dict[str, Any]) -> set[Key]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from fhir_mappings import happened, times
+from fhir_mappings import happened, languages, times
 from fhir_mappings.bundle import JSON, Resources, identifiers, last_segment
 from fhir_mappings.codes import (
     ACT_REASON,
@@ -242,6 +242,8 @@ def patient(parts: Resources) -> Patient:
         municipality=_first(_NUMBER.find(address.get("_district") or {})),
         district=_first(_DISTRICT.find(address)),
         gp=party(parts, doctors[0], resource) if doctors else None,
+        language=languages.language(resource),
+        interpreter=languages.interpreter(resource),
     )
 
 

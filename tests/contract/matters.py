@@ -13,13 +13,20 @@ from fhir_mappings.codes import FNR, ORGANISATION_NUMBER
 from fhir_mappings.outbound import write
 from pathways.events import RULES, Activity, EventCode, Family
 from pathways.facts import (
+    ApplicationFacts,
+    ConsentFacts,
+    ConsentKind,
+    CoordinatorFacts,
+    CourseFacts,
     Facts,
     InquiryFacts,
     Need,
+    Outcome,
     PersonFacts,
     ReferralFacts,
     Relative,
     ReportFacts,
+    Role,
     StayFacts,
 )
 from pathways.messages import Destination, Message, Patient
@@ -32,7 +39,6 @@ SENDERS = [
     PartyRef((Identifier(ORGANISATION_NUMBER, number),), name)
     for number, name in (("915933149", "Ward"), ("974795833", "Unit"), ("940198763", "Town"))
 ]
-REPORTS = [c for c in EventCode if RULES[c].family is not Family.BROKER and not RULES[c].request]
 
 
 def patient(number: int) -> Patient:
@@ -58,6 +64,14 @@ FACTS: dict[type[Facts], st.SearchStrategy[Facts]] = {
         municipal_need=st.sampled_from([None, Need.YES]),
         can_receive=st.sampled_from([None, True, False]),
     ),
+    CoordinatorFacts: st.builds(
+        CoordinatorFacts, role=st.sampled_from([None, Role.CHILD]), reason=st.just("Alene")
+    ),
+    ConsentFacts: st.builds(
+        ConsentFacts,
+        consent=st.sampled_from([ConsentKind.RELATIVES, ConsentKind.HEALTH_PERSONNEL]),
+        person=st.sampled_from([None, "Ola"]),
+    ),
     ReportFacts: st.builds(ReportFacts, title=st.sampled_from(["Epikrise", "Sykepleie"])),
     ReferralFacts: st.builds(
         ReferralFacts, identifiers=_ids("r1", "r2"), performer=st.sampled_from(SENDERS)
@@ -68,6 +82,15 @@ FACTS: dict[type[Facts], st.SearchStrategy[Facts]] = {
         text=st.just("Når?"),
         owner=st.sampled_from(SENDERS),
     ),
+    ApplicationFacts: st.builds(
+        ApplicationFacts,
+        identifiers=_ids("a1", "a2"),
+        outcome=st.sampled_from([None, *Outcome]),
+        valid_to=st.sampled_from([None, Moment(BEGIN + timedelta(days=90))]),
+    ),
+    CourseFacts: st.builds(
+        CourseFacts, identifiers=_ids("k1", "k2"), title=st.sampled_from([None, "Angst"])
+    ),
     PersonFacts: st.builds(
         PersonFacts,
         home_municipality=st.sampled_from([None, "0301", "1103"]),
@@ -76,6 +99,14 @@ FACTS: dict[type[Facts], st.SearchStrategy[Facts]] = {
         unlinked=st.just((OTHER,)),
     ),
 }
+
+
+REPORTS = [
+    code
+    for code, rule in RULES.items()
+    if rule.facts in FACTS and rule.family is not Family.BROKER and not (rule.request or rule.ours)
+]
+"""What is told without being asked, of the families that are told of here."""
 
 
 @st.composite

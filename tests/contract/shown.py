@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 
-from carepath.store import tables
+from carepath.store import promises, tables
 from carepath.store.database import Database
 from carepath.store.resources import NEWEST
 
@@ -38,7 +38,10 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|
 
 
 def _names(database: Database, patient: str) -> dict[str, str]:
-    """Events and messages by the number at the end of the message's id, threads by their first message."""
+    """Events and messages by the number at the end of the message's id, threads by their first message.
+
+    Promises by what opened them.
+    """
     wanted = select(tables.events).where(tables.events.c.patient == patient)
     names = {patient: "patient"}
     with database.read() as conn:
@@ -46,6 +49,11 @@ def _names(database: Database, patient: str) -> dict[str, str]:
             number = event["message_id"][-4:]
             names |= {event["id"]: f"event-{number}", event["message_id"]: f"message-{number}"}
             names.setdefault(event["thread"], f"thread-{number}")
+        owed = select(tables.promises).where(tables.promises.c.patient == patient)
+        for row in conn.execute(owed).mappings():
+            one = promises.watched(row)
+            opener = names.get(one.course.opened_by)
+            names[one.id] = f"{one.kind}-{one.responsible}-{opener}"
     return names
 
 

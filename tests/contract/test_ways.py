@@ -4,10 +4,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,7 +18,12 @@ from carepath.store.database import migrate
 from carepath.wiring import topics as wired
 from carepath.wiring.store import open_store
 from fhir_mappings.codes import ORGANISATION_NUMBER
-from pathways.parties import Identifier, Party
+from fhir_mappings.outbound import write
+from pathways.events import EventCode
+from pathways.facts import CoordinatorFacts, Role
+from pathways.messages import Message, Patient
+from pathways.moments import Moment
+from pathways.parties import Identifier, Party, PartyRef
 from tests import kafka, postgres, servers
 from tests.contract.ways import Cast, OverHttp, OverKafka, Way, as_bytes, casts
 from tests.integration import stories
@@ -245,3 +251,133 @@ def test_a_feed_is_numbered_without_gaps_and_keeps_each_patients_order(
         ids = [update.message and message_id(update.message) for update in told]
         for first, then in zip(begun, ready, strict=True):
             assert ids.index(message_id(first)) < ids.index(message_id(then))
+
+
+def test_star_30_a_choice_of_hospital_stands_until_another_has_accepted(
+    way: Way, cast: Cast
+) -> None:
+    """With its reason, announced to AMK; a proposed redirect, a yes, a new choice: never without an owner."""
+    legevakt, first, second, amk = cast.nursing, cast.hospital, cast.other, cast.case_office
+    matter = Matter()
+    owners: list[tuple[Organisation, str]] = []
+    for sender, event, to, more in (
+        (legevakt, "hospital-choice", first, {"copies": (amk,)}),
+        (first, "redirect-proposed", legevakt, {"performer": first, "proposed": second}),
+        (second, "hospital-choice-confirmed", legevakt, {"performer": second}),
+        (legevakt, "hospital-choice", first, {}),
+    ):
+        asked = {"performer": first, **more, "sender": sender, "receivers": (to,)}
+        message = stories.referral(matter, event, **asked)  # type: ignore[arg-type]
+        way.send(sender, as_bytes(message))
+        sent = sum(one[0] == sender for one in owners)
+        assert (message_id(message), "ok") in way.receipts(sender, sent + 1)
+        owners.append((sender, owner(way, matter.patient)))
+    assert [found for _, found in owners] == [one.number for one in (first, first, second, second)]
+    told = {
+        one.name: [u.event for u in way.updates(one, number) if not u.is_receipt]
+        for one, number in ((legevakt, 2), (first, 3), (amk, 4))
+    }
+    assert told == {
+        legevakt.name: ["redirect-proposed", "hospital-choice-confirmed"],
+        first.name: ["hospital-choice", "hospital-choice-confirmed", "hospital-choice"],
+        amk.name: [
+            *("hospital-choice", "redirect-proposed"),
+            *("hospital-choice-confirmed", "hospital-choice"),
+        ],
+    }
+    (choice, *_) = timeline(way, matter.patient)
+    assert "not managing at home" in choice["text"]["div"]
+
+
+def owner(way: Way, patient: Resource) -> str:
+    """The organisation number of who is responsible for the patient's choice of hospital."""
+    identifier = patient["identifier"][0]
+    token = f"{identifier['system']}|{identifier['value']}"
+    with httpx.Client(base_url=f"{way.url}/fhir", timeout=20, trust_env=False) as client:
+        found = client.get("/Task", params={"patient.identifier": token}).json()["entry"]
+    (task,) = (
+        one["resource"]
+        for one in found
+        if one["resource"]["code"]["coding"][0]["code"] == "hospital-choice"
+    )
+    return str(task["owner"]["reference"].rpartition("/")[2])
+
+
+def test_star_54_a_measure_is_promised_over_the_border_until_it_is_done(
+    way: Way, cast: Cast
+) -> None:
+    """By the hospital for the municipality: each hears of what the other does, the person of the delay and why."""
+    matter, due = Matter(), datetime.now(stories.OSLO) + timedelta(days=7)
+    hospital, office = cast.hospital, cast.case_office
+    told: list[tuple[Organisation, str, dict[str, Any]]] = [
+        (hospital, "measure-promised", {"owner": office, "due": due}),
+        (office, "measure-delayed", {"reason": "Frost"}),
+        (office, "measure-delayed", {"due": due + timedelta(days=7), "reason": "Frost"}),
+        (office, "measure-done", {}),
+    ]
+    said = []
+    for number, (sender, event, more) in enumerate(told):
+        other = office if sender is hospital else hospital
+        envelope = {"sender": sender, "receivers": (other,), **more}
+        message = stories.measure(matter, event, **envelope)
+        way.send(sender, as_bytes(message))
+        sent = [one for one, *_ in told[: number + 1] if one is sender]
+        said.append(dict(way.receipts(sender, len(sent)))[message_id(message)])
+    assert said == ["ok", "fatal-error", "ok", "ok"]  # delayed until when?
+    heard = {
+        one.name: [u.event for u in way.updates(one, number) if not u.is_receipt]
+        for one, number in ((office, 1), (hospital, 2))
+    }
+    assert heard == {
+        office.name: ["measure-promised"],
+        hospital.name: ["measure-delayed", "measure-done"],
+    }
+    _, delayed, _ = timeline(way, matter.patient)
+    assert all(word in delayed["text"]["div"] for word in ("Ny frist", "Frost"))
+
+
+def test_star_50_an_absence_with_its_substitute_reaches_those_in_care(way: Way, cast: Cast) -> None:
+    """★ 50: as a FHIR message that says who stands in, from when until when, and how to reach them."""
+    matter = Matter()
+    way.send(cast.hospital, as_bytes(stories.admission(matter, **of(cast))))
+    way.receipts(cast.hospital, 1)
+    role = Role.MUNICIPAL
+    tomorrow = Moment(matter.begins + timedelta(days=1), day=True)
+    said = {
+        EventCode.COORDINATOR_APPOINTED: CoordinatorFacts(role=role, name="Kari", first=True),
+        EventCode.COORDINATOR_ABSENT: CoordinatorFacts(
+            role=role, substitute="Per", substitute_phone="22", since=tomorrow, until=tomorrow
+        ),
+    }
+    for minute, (code, facts) in enumerate(said.items()):
+        message = coordination(code, facts, matter, cast.case_office, minute)
+        way.send(cast.case_office, as_bytes(write(message, base_url="https://ke.example/fhir")))
+    told = [update for update in way.updates(cast.hospital, 2) if not update.is_receipt]
+    assert [update.event for update in told] == [*map(str, said)]
+    assert told[1].message is not None
+    team = resource(told[1].message, "CareTeam")
+    (person,) = team["contained"]
+    assert person["name"] == [{"text": "Per"}]
+    assert person["telecom"] == [{"system": "phone", "value": "22"}]
+    assert {*team["participant"][1]["period"]} == {"start", "end"}
+    assert codes(timeline(way, matter.patient))[-2:] == [*map(str, said)]
+
+
+def coordination(
+    code: EventCode, facts: CoordinatorFacts, matter: Matter, sender: Organisation, minute: int
+) -> Message:
+    """What a municipality says of a coordinator."""
+    (identifier,) = matter.patient["identifier"]
+    at = matter.begins + timedelta(minutes=minute + 1)
+    return Message(
+        id=str(uuid4()),
+        format="carepath",
+        envelope=None,
+        content=b"",
+        code=code,
+        sender=PartyRef((Identifier(ORGANISATION_NUMBER, sender.number),), sender.name),
+        happened=Moment(at),
+        written=at,
+        patient=Patient((Identifier(identifier["system"], identifier["value"]),)),
+        facts=facts,
+    )

@@ -65,7 +65,7 @@ def test_a_record_in_xml_is_taken_in_and_answered(broker: Door) -> None:
 
 def test_what_is_no_fhir_is_parked_with_its_bytes(broker: Door) -> None:
     """And the sender hears of it."""
-    source = b'<MsgHead xmlns="http://www.kith.no/xmlstds/msghead/2006-05-24"/>'
+    source = b'<Letter xmlns="urn:somebody-else"/>'
     receive(broker, source)
     with broker.service.database.read() as conn:
         (one,) = parked.listed(conn)

@@ -3,8 +3,10 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
+from uuid import UUID
 
 import orjson
 import pytest
@@ -12,6 +14,10 @@ import pytest
 from carepath.cli import COMMANDS
 from carepath.cli.demo.people import PARTIES_FILE, PATIENT
 from carepath.cli.demo.story import Step, latest_saturday, story
+from pathways.events import EventCode
+from pathways.facts import Facts, Goal, MeasureFacts, PlanFacts
+from pathways.moments import Moment
+from pathways.parties import Identifier
 from tests.e2e import programs
 from tests.e2e.programs import Running, run
 from tests.servers import free_port
@@ -61,6 +67,10 @@ def test_the_demo_tells_the_whole_story() -> None:
     told = succeeded(run("demo", "--once", "--port", "0", "--language", "en"))
     assert told.count("→") == len(STEPS)
     assert "Friday 14:40: ready for discharge" in told
+    assert "The clock runs faster here" in told
+    assert told.count("Deadline missed: Measure") == 2  # who promised it, then their house
+    assert told.count("Deadline missed") == 2
+    assert "Nothing is open" in told
     assert "timeline 12824212447 --url http://127.0.0.1:" in told
 
 
@@ -101,6 +111,22 @@ def test_a_dry_run_needs_no_server(tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text('{"resourceType": "Bundle", "type": "message"}')
     assert "Bundle.entry" in failed(run("publish", "--dry-run", file, str(bad)))
+
+
+def test_any_event_from_plain_values(server: Running) -> None:
+    """By the keys of the directory; what cannot be used is named, and a matter nobody knows waits."""
+    patient = ("--patient", NUMBER.value, "--from", "brygga-legesenter", "--url", server.url)
+    applied = ("--set", "service=trygghetsalarm", "--set", "applicant=Solveig")
+    assert "ok" in succeeded(run("send", "application", *applied, *patient))
+    shown = succeeded(run("timeline", NUMBER.value, "--url", server.url))
+    assert "Søknad om trygghetsalarm fra Solveig" in shown
+    assert "granted, partly" in failed(run("send", "decision", "--set", "outcome=so", *patient))
+    assert "not in the directory" in failed(run("send", "inquiry", "--to", "nobody", *patient))
+    parked = run("send", "measure-dropped", "--set", "reason=x", *patient)
+    assert "a matter that nobody has told of yet" in succeeded(parked)
+    dry = succeeded(run("send", "inquiry", "--set", "text=Hvem?", *patient, "--dry-run"))
+    assert orjson.loads(dry)["type"] == "message"
+    assert "Vedtak / Decision" in succeeded(run("send", "--list"))
 
 
 def test_the_timeline_by_any_name_of_the_patient(server: Running) -> None:
@@ -247,7 +273,8 @@ def test_what_cannot_be_placed_is_parked_tried_again_and_dropped(
     succeeded(run("parked", "drop", accepted, "--reason", "sent by mistake", *store))
     assert "no open parked message" in failed(run("parked", "retry", accepted, *store))
     succeeded(published(server, STEPS["referral"], tmp_path))
-    assert "Nothing is parked" in succeeded(run("parked", "list", *store))
+    left = succeeded(run("parked", "list", "--json", *store))
+    assert not [id_ for id_ in waiting.values() if id_ in left]
     assert "sent by mistake" in succeeded(run("parked", "list", "--all", "--json", *store))
 
 
@@ -262,3 +289,31 @@ def test_check_says_what_is_wrong_and_how_to_mend_it(server: Running, tmp_path: 
     assert "carepath migrate" in failed(run("check", "--database-url", missing))
     good = run("check", "--database-url", server.database_url, "--url", server.url)
     assert "is ready" in succeeded(good)
+
+
+def test_a_plan_with_what_is_next_in_it_and_what_changed(server: Running, tmp_path: Path) -> None:
+    """Goals, who does what and when; then the difference between its versions."""
+    plan = (Identifier("https://ke.example/plans", "7"),)
+    begun = PlanFacts(title="Hjem", goals=(Goal("Gå i trapp"),), identifiers=plan)
+    changed = PlanFacts(goals=(Goal("Gå i trapp", date(2030, 3, 1)),), identifiers=plan)
+    due = Moment(datetime(2030, 2, 1, 12, tzinfo=UTC))
+    ramp = (Identifier("https://ke.example/measures", "1"),)
+    said: tuple[tuple[EventCode, Facts], ...] = (
+        (EventCode.PLAN_CREATED, begun),
+        (
+            EventCode.MEASURE_PROMISED,
+            MeasureFacts(title="Rampe", due=due, plan=plan, identifiers=ramp),
+        ),
+        (EventCode.PLAN_UPDATED, changed),
+    )
+    for number, (code, facts) in enumerate(said):
+        first = STEPS["choice"]
+        id_ = str(UUID(int=0xC0DE << 64 | number))
+        message = replace(first.message, id=id_, envelope=None, code=code, facts=facts, keys=())
+        step = replace(first, name=f"plan-{number}", message=message)
+        succeeded(published(server, step, tmp_path))
+    shown = succeeded(run("plan", NUMBER.value, "--url", server.url))
+    assert all(word in shown for word in ("Hjem", "Gå i trapp", "Rampe", "1. feb. 2030", "lovet"))
+    different = succeeded(run("plan", NUMBER.value, "--diff", "--url", server.url))
+    assert "1. mars 2030" in different
+    assert "Hjem" not in different  # it is the same

@@ -8,14 +8,19 @@ from pathways.corrections import CORRECTIONS
 from pathways.events import RULES, Activity, EventCode, Family
 from pathways.facts import (
     ApplicationFacts,
+    ConsentFacts,
+    ConsentKind,
+    CoordinatorFacts,
     CourseFacts,
     Facts,
     FollowUpFacts,
     InquiryFacts,
     MeasureFacts,
+    MeetingFacts,
     Need,
     Outcome,
     ReferralFacts,
+    Role,
     StayFacts,
 )
 from pathways.messages import Author, Key, KeyRank, Record
@@ -52,8 +57,35 @@ FACTS: dict[type[Facts], st.SearchStrategy[Facts]] = {
         valid_to=SOMETIME,
     ),
     CourseFacts: st.builds(CourseFacts, contact=SOMETIME),
+    CoordinatorFacts: st.builds(
+        CoordinatorFacts,
+        role=st.sampled_from([Role.MUNICIPAL, Role.CHILD]),
+        name=st.sampled_from([None, "Kari", "Ola"]),
+        first=st.sampled_from([None, True, False]),
+        since=SOMETIME,
+        until=SOMETIME,
+        substitute=st.sampled_from(["Liv", "Per"]),
+    ),
+    ConsentFacts: st.builds(
+        ConsentFacts,
+        consent=st.sampled_from(ConsentKind),
+        person=st.sampled_from([None, "Ola"]),
+        since=SOMETIME,
+        until=SOMETIME,
+    ),
+    MeetingFacts: st.builds(
+        MeetingFacts, begins=SOMETIME, accepts=st.sampled_from([None, True, False])
+    ),
 }
 RECEIVERS = st.sampled_from([(), ("other",), ("other", "unit")])
+NAMED = st.fixed_dictionaries(
+    {},
+    optional={
+        "owner": st.just(("unit",)),
+        "follows_up": st.just(("other",)),
+        "summoned": st.sampled_from([("other",), ("other", "unit", "ward")]),
+    },
+)
 
 
 @st.composite
@@ -97,6 +129,7 @@ def records(draw: st.DrawFn, family: Family = Family.STAY, number: int = 0) -> R
         matter=family,
         asked=draw(st.sampled_from([None, "ward", "other"])),
         receivers=draw(RECEIVERS),
+        named=draw(NAMED),
     )
 
 

@@ -13,25 +13,35 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from fhir_mappings import codes
+from fhir_mappings import codes, deadlines
 from fhir_mappings import keys as of
 from fhir_mappings.periods import in_order
-from pathways.events import RULES, Activity, EventCode, Family
+from fhir_mappings.profile import SHAPES
+from pathways.escalation import Step
+from pathways.events import RULES, WHOLE, Activity, EventCode, Family
 from pathways.facts import (
+    ApplicationFacts,
+    ConsentFacts,
+    CoordinatorFacts,
+    CourseFacts,
+    DeadlineFacts,
     Facts,
+    FollowUpFacts,
     InquiryFacts,
-    Need,
+    MeasureFacts,
+    MeetingFacts,
     PersonFacts,
+    PlanFacts,
     ReceiptFacts,
     ReferralFacts,
-    Relative,
     ReportFacts,
     StayFacts,
-    StayKind,
 )
-from pathways.messages import Author, Destination, Key, KeyRank, Message, Patient
+from pathways.messages import Author, Destination, Key, Message, Patient
 from pathways.moments import Moment, on_day
-from pathways.parties import Function, Identifier, PartyRef
+from pathways.parties import Identifier, PartyRef
+from pathways.promises import PromiseKind
+from tests.unit import care_strategies, matter_strategies, plan_strategies
 
 OSLO: Final = ZoneInfo("Europe/Oslo")
 BASE_URL: Final = "https://broker.example/fhir"
@@ -115,7 +125,8 @@ def identifiers() -> SearchStrategy[Identifier]:
     )
 
 
-def _several(one: SearchStrategy[Any], most: int = 2) -> SearchStrategy[tuple[Any, ...]]:
+def several(one: SearchStrategy[Any], most: int = 2) -> SearchStrategy[tuple[Any, ...]]:
+    """One to ``most`` of them, each once."""
     return st.lists(one, min_size=1, max_size=most, unique=True).map(tuple)
 
 
@@ -158,6 +169,8 @@ def patients(draw: DrawFn) -> Patient:
         municipality=draw(st.none() | municipalities()),
         district=draw(st.none() | st.sampled_from(["030101", "030102"])),
         gp=draw(st.none() | party_refs()),
+        language=draw(st.sampled_from([None, "nb", "so", "zh-Hans"])),
+        interpreter=draw(st.sampled_from([None, True, False])),
     )
 
 
@@ -191,7 +204,7 @@ def moments(draw: DrawFn, written: datetime | None = None) -> Moment:
 @st.composite
 def _facts(draw: DrawFn, code: EventCode, written: datetime) -> Facts:
     choices = _CHOICES[RULES[code].facts](moments(written))
-    wanted = _OF_PERSON_EVENT.get(code, frozenset(choices))
+    wanted = _OF_PERSON_EVENT.get(code, _written(code))
     told = {
         name: draw(choice if name in _NEEDED.get(code, ()) else st.none() | choice)
         for name, choice in choices.items()
@@ -200,12 +213,18 @@ def _facts(draw: DrawFn, code: EventCode, written: datetime) -> Facts:
     return RULES[code].facts(**_in_order(told))
 
 
+def _written(code: EventCode) -> frozenset[str]:
+    """The facts that the event's resources have a place for."""
+    return frozenset(one.name for fields in SHAPES[code].values() for one in fields)
+
+
 def _in_order(told: dict[str, Any]) -> dict[str, Any]:
-    """A period does not end before it begins (per-1)."""
-    begins, ends = told.get("begins"), told.get("ends")
-    if begins and ends and not in_order(begins, ends, OSLO):
-        return told | {"ends": None}
-    return told
+    """A period does not end before it begins (per-1), and a consent is for an organisation or a person."""
+    for first, last in (("begins", "ends"), ("since", "until")):
+        begins, ends = told.get(first), told.get(last)
+        if begins and ends and not in_order(begins, ends, OSLO):
+            told = told | {last: None}
+    return told | {"party": None} if told.get("person") else told
 
 
 _OF_PERSON_EVENT: Final[Mapping[EventCode, frozenset[str]]] = {
@@ -222,96 +241,43 @@ _NEEDED: Final[Mapping[EventCode, frozenset[str]]] = {
     EventCode.IDENTITY_LINKED: frozenset(("linked",)),
     EventCode.IDENTITY_UNLINKED: frozenset(("unlinked",)),
     EventCode.ACKNOWLEDGEMENT: frozenset(("about", "response")),
+    EventCode.COORDINATOR_APPOINTED: frozenset(("role",)),
+    EventCode.COORDINATOR_ABSENT: frozenset(("role",)),
+    EventCode.COORDINATOR_HANDOVER_OFFERED: frozenset(("role",)),
+    EventCode.COORDINATOR_HANDOVER_ACCEPTED: frozenset(("role",)),
+    EventCode.CONSENT_GIVEN: frozenset(("consent",)),
+    EventCode.OBJECTION_REGISTERED: frozenset(("consent",)),
 }
 
 
-def _stay(when: SearchStrategy[Moment]) -> dict[str, SearchStrategy[Any]]:
+def _deadline(when: SearchStrategy[Moment]) -> dict[str, SearchStrategy[Any]]:
     return {
-        "encounter_class": st.sampled_from(["IMP", "EMER", "AMB", "SS"]),
-        "stay_kind": st.sampled_from(StayKind),
-        "municipal_need": st.sampled_from(Need),
-        "report_wanted": st.booleans(),
-        "begins": when,
-        "ends": when,
-        "provider": party_refs(),
-        "ward": lines(),
-        "expected_ready": when,
-        "can_receive": st.booleans(),
-        "receive_from": when,
-        "departs": when,
-        "transport": lines(),
-        "medicines_days": st.integers(1, 30),
-        "equipment": lines(),
-        "key": lines(),
-        "disposition": lines(),
-        "deceased": when,
-        "identifiers": _several(identifiers()),
-        "episodes": _several(identifiers()),
+        "promise": st.uuids().map(str),
+        "kind": st.sampled_from([str(one) for one in PromiseKind]),
+        "step": st.sampled_from([one.code for one in Step]),
+        "due": when,
+        "responsible": party_refs(),
+        "holder": lines(),
         "note": texts(),
-    }
-
-
-def _report(_: SearchStrategy[Moment]) -> dict[str, SearchStrategy[Any]]:
-    one = identifiers().map(lambda found: (found,))  # Composition.identifier is one
-    return {"title": lines(), "text": texts(), "identifiers": one}
-
-
-def _referral(when: SearchStrategy[Moment]) -> dict[str, SearchStrategy[Any]]:
-    return {
-        "title": lines(),
-        "priority": st.sampled_from(["routine", "urgent", "asap", "stat"]),
-        "reason": lines(),
-        "reason_code": st.sampled_from(["no-capacity", "wrong-receiver"]),
-        "requester": party_refs(),
-        "performer": party_refs(),
-        "proposed": party_refs(),
-        "scheduled": when,
-        "identifiers": _several(identifiers()),
-        "note": texts(),
-    }
-
-
-def _inquiry(_: SearchStrategy[Moment]) -> dict[str, SearchStrategy[Any]]:
-    return {
-        "topic": st.one_of(st.just("medicines"), lines()),
-        "text": texts(),
-        "owner": party_refs(),
-        "settled_with": lines(),
-        "identifiers": _several(identifiers()),
-    }
-
-
-def _person(_: SearchStrategy[Moment]) -> dict[str, SearchStrategy[Any]]:
-    relative = st.builds(Relative, lines(), st.none() | lines(), st.none() | st.just("+4722000000"))
-    return {
-        "sheet": texts(),
-        "sheet_title": lines(),
-        "relatives": _several(relative),
-        "home_municipality": municipalities(),
-        "stay_municipality": municipalities(),
-        "services": _several(st.sampled_from([str(one) for one in Function])),
-        "overview": texts(),
-        "linked": _several(identifiers()),
-        "unlinked": _several(identifiers()),
-    }
-
-
-def _receipt(_: SearchStrategy[Moment]) -> dict[str, SearchStrategy[Any]]:
-    return {
-        "about": ids(),
-        "response": st.sampled_from(["ok", "transient-error", "fatal-error"]),
-        "read_by_person": st.booleans(),
-        "note": lines(),
     }
 
 
 _CHOICES: Final = {
-    StayFacts: _stay,
-    ReportFacts: _report,
-    ReferralFacts: _referral,
-    InquiryFacts: _inquiry,
-    PersonFacts: _person,
-    ReceiptFacts: _receipt,
+    DeadlineFacts: _deadline,
+    StayFacts: matter_strategies.stay,
+    ReportFacts: matter_strategies.report,
+    ReferralFacts: matter_strategies.referral,
+    InquiryFacts: matter_strategies.inquiry,
+    PersonFacts: matter_strategies.person,
+    ReceiptFacts: matter_strategies.receipt,
+    ApplicationFacts: matter_strategies.application,
+    CourseFacts: matter_strategies.course,
+    CoordinatorFacts: care_strategies.coordinator,
+    ConsentFacts: care_strategies.consent,
+    PlanFacts: plan_strategies.plan,
+    MeetingFacts: plan_strategies.meeting,
+    MeasureFacts: plan_strategies.measure,
+    FollowUpFacts: plan_strategies.follow_up,
 }
 
 
@@ -329,8 +295,22 @@ def _keys(draw: DrawFn, code: EventCode, facts: Facts, sender: PartyRef) -> tupl
         return tuple(sorted(named or of.start(facts.begins, sender, OSLO)))
     if isinstance(facts, ReportFacts):
         return tuple(sorted(draw(_keys_of_report(sender, more))))
-    rank = KeyRank.CONVERSATION if family is Family.INQUIRY else KeyRank.REFERRAL
-    return tuple(sorted(of.keys(rank, (*own, *more), sender)))
+    if isinstance(facts, DeadlineFacts):
+        return tuple(deadlines.keys(facts.promise))
+    if family not in of.NUMBERED:
+        return ()
+    return tuple(sorted(of.keys(of.NUMBERED[family].rank, (*own, *more), sender)))
+
+
+@st.composite
+def _keys_about(draw: DrawFn, family: Family, sender: PartyRef) -> tuple[Key, ...]:
+    """Of what a call or an answer is about; of a family of which there is one, none are needed."""
+    ids, more = draw(several(identifiers())), draw(st.lists(identifiers(), max_size=1))
+    if family in WHOLE:
+        return ()
+    if family in of.NUMBERED:
+        return tuple(sorted(of.keys(of.NUMBERED[family].rank, ids, sender)))
+    return tuple(sorted(of.stay(ids, more, sender)))
 
 
 @st.composite
@@ -356,6 +336,7 @@ def messages(
     )
     written = draw(instants())
     facts = draw(_facts(code, written))
+    matter = draw(st.none() | _about()) if code in _ABOUT_ANYTHING else None
     nobody = code is EventCode.ACKNOWLEDGEMENT
     if code is EventCode.MISADDRESSED and patient is None:
         nobody = draw(st.booleans())
@@ -373,10 +354,20 @@ def messages(
         written=written,
         destinations=draw(destinations()),
         patient=None if nobody else _living_at(patient or draw(patients()), code, facts),
-        keys=draw(_keys(code, facts, sender)),
+        keys=draw(_keys_about(matter, sender) if matter else _keys(code, facts, sender)),
         facts=facts,
+        matter=matter,
         test=draw(st.booleans()),
     )
+
+
+_ABOUT_ANYTHING: Final = (EventCode.REPLY, EventCode.SETTLED_BY_PHONE)
+
+
+def _about() -> SearchStrategy[Family]:
+    """Any matter there is, but questions: those are answered as before."""
+    others = (Family.INQUIRY, Family.BROKER, Family.DEADLINE)
+    return st.sampled_from([family for family in Family if family not in others])
 
 
 def _living_at(patient: Patient, code: EventCode, facts: Facts) -> Patient:

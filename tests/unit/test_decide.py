@@ -8,12 +8,12 @@ import pytest
 from pathways.access import Basis, Grant
 from pathways.decide import Case, Parked, decide
 from pathways.events import Activity, EventCode, Family
-from pathways.facts import ReferralFacts
+from pathways.facts import ApplicationFacts, Disclosure, Facts, InquiryFacts, ReferralFacts
 from pathways.messages import Key, KeyRank, Message, Patient
 from pathways.moments import Moment
 from pathways.parties import Directory, Party, PartyRef
-from pathways.pathway import Thread
-from pathways.refusals import Reason, Refusal
+from pathways.pathway import Passing, Thread
+from pathways.refusals import Cause, Reason, Refusal
 from pathways.threads import place
 from pathways.transitions import Status
 
@@ -92,6 +92,66 @@ def test_a_matter_without_an_owner_may_be_answered_by_anyone() -> None:
 def test_forwarding_needs_somebody_else(asked: str | None, verdict: Reason | None) -> None:
     """Not nobody, and not oneself."""
     assert reason(decide(case(EventCode.REFERRAL_FORWARDED, asked=asked))) == verdict
+
+
+@pytest.mark.parametrize(
+    ("asked", "why", "cause"),
+    [
+        ("gp", None, None),  # it never had it
+        ("other", None, Cause.IN_CIRCLES),
+        ("other", "full", Cause.IN_CIRCLES),  # said before
+        ("other", "wrong-field", None),
+        ("ward", "wrong-field", Cause.TO_ITSELF),
+    ],
+)
+def test_passing_back_needs_a_new_reason(asked: str, why: str | None, cause: Cause | None) -> None:
+    """Nothing goes round in circles; what is new may be said."""
+    passed = replace(REFERRED, passed=(Passing("e1", "other", "ward", "full"),))
+    told = case(EventCode.REFERRAL_FORWARDED, asked=asked, thread=passed)
+    message = replace(told.message, facts=ReferralFacts(reason_code=why))
+    verdict = decide(replace(told, message=message))
+    said = verdict.issues[0].cause if isinstance(verdict, Refusal) else None
+    assert said == cause
+
+
+def test_an_answered_question_is_passed_on_no_more() -> None:
+    """What is closed is closed; a call that nobody told the matter of is no matter yet."""
+    answered = replace(REFERRED, family=Family.INQUIRY, status=Status.ANSWERED)
+    verdict = decide(case(EventCode.INQUIRY_FORWARDED, asked="other", thread=answered))
+    assert isinstance(verdict, Refusal)
+    assert verdict.issues[0].cause is Cause.NOT_NOW
+    unknown = replace(REFERRED, status=Status.UNKNOWN)
+    assert decide(case(EventCode.REFERRAL_ACCEPTED, thread=unknown)) == Parked("unknown-matter")
+
+
+@pytest.mark.parametrize(
+    ("code", "facts", "cause"),
+    [
+        (
+            EventCode.DECISION,
+            ApplicationFacts(valid_from=Moment(NOW), valid_to=Moment(NOW - timedelta(days=1))),
+            Cause.ENDS_BEFORE_IT_BEGINS,
+        ),
+        (
+            EventCode.CARER_UNAVAILABLE,
+            InquiryFacts(since=Moment(NOW), until=Moment(NOW - timedelta(days=1))),
+            Cause.ENDS_BEFORE_IT_BEGINS,
+        ),
+        (
+            EventCode.REPLY,
+            InquiryFacts(disclosure=Disclosure.MAY_DISCLOSE),
+            Cause.REASON_NEEDED,
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(code: EventCode, facts: Facts, cause: Cause) -> None:
+    """Also in a report; to cancel one there is always a right."""
+    told = case(code, thread=None)
+    verdict = decide(replace(told, message=replace(told.message, facts=facts)))
+    assert isinstance(verdict, Refusal)
+    assert verdict.issues[0].cause is cause
+    cancelled = replace(told.message, facts=facts, activity=Activity.CANCEL)
+    assert decide(replace(told, message=cancelled)) is None
 
 
 def test_what_is_closed_cannot_be_accepted() -> None:

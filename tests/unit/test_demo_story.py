@@ -59,6 +59,11 @@ def test_the_story_has_what_the_issue_asks_for() -> None:
         EventCode.REFERRAL_FORWARDED,
         EventCode.INQUIRY_FORWARDED,
         EventCode.REPLY,
+        EventCode.COORDINATOR_APPOINTED,
+        EventCode.COORDINATOR_ABSENT,
+        EventCode.MEASURE_PROMISED,
+        EventCode.MEASURE_DELAYED,
+        EventCode.MEASURE_DONE,
     } <= set(codes)
     first = next(step.message for step in STEPS)
     assert first.happened.at.strftime("%a %H:%M") == "Sat 02:10"

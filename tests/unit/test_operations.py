@@ -101,7 +101,7 @@ def test_commands_and_settings_exist() -> None:
     text = RUNBOOK.read_text()
     known = {f"CAREPATH_{name.upper()}" for name in Settings.model_fields}
     assert {*re.findall(r"CAREPATH_[A-Z_]+", text)} - known == set()
-    assert {*re.findall(r"`?\bcarepath ([a-z]+)", text)} - {*COMMANDS} == set()
+    assert {*re.findall(r"`?\bcarepath ([a-z]+(?:-[a-z]+)*)", text)} - {*COMMANDS} == set()
 
 
 def test_log_lines_exist() -> None:

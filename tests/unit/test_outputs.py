@@ -132,9 +132,8 @@ def test_every_thread_is_shown_by_sound_resources(data: st.DataObject) -> None:
     kinds = [sound(one)["resourceType"] for one in made]
     focus = resources.focus(family, "t1", "p1")
     assert not kinds or focus == f"{kinds[0]}/t1"
-    assert resources.focus(family, "t1", "p1", "e1") == (
-        "Communication/e1" if family is Family.INQUIRY else focus
-    )
+    by_entry = {Family.INQUIRY: "Communication/e1", Family.CONSENT: "Consent/e1"}
+    assert resources.focus(family, "t1", "p1", "e1") == by_entry.get(family, focus)
     assert kinds or focus == "Patient/p1"
 
 

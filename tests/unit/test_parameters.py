@@ -236,6 +236,14 @@ def test_no_resource_is_asked_for_but_their_number() -> None:
     assert not wanted("Task", ("_total", "none")).counted
 
 
+def test_a_hundred_criteria_are_read() -> None:
+    """A database refuses a statement with thousands."""
+    told = [("status", "active")] * 100
+    assert len(parse("Subscription", told, strict=False, asking=ASKING).criteria) == 100
+    with pytest.raises(Refused):
+        parse("Subscription", [*told, told[0]], strict=False, asking=ASKING)
+
+
 def test_an_order_has_several_keys() -> None:
     """Each with its direction; what cannot be sorted by is left out when lenient."""
     asked = wanted("Task", ("_sort", "-authored-on,owner,status"), strict=False)
@@ -265,7 +273,10 @@ def test_includes() -> None:
         Include(source="Organization", names=("partof",), again=True),
     )
     (every,) = wanted("Task", ("_include", "*")).includes
-    assert (every.names, every.person) == (("focus", "encounter", "requester", "owner"), True)
+    assert (every.names, every.person) == (
+        ("focus", "encounter", "based-on", "requester", "owner"),
+        True,
+    )
     reverse = wanted("Encounter", ("_revinclude", "*")).includes
     assert Include(source="Task", names=("focus", "encounter"), reverse=True) in reverse
 

@@ -104,6 +104,14 @@ def test_only_an_admission_opens_a_finished_stay(code: EventCode) -> None:
     assert arrive([admission(1), discharge(5), admission(9)]).status is Status.IN_PROGRESS
 
 
+def test_a_death_told_by_a_discharge_is_taken_back_as_one() -> None:
+    """HL7 v2's A13; where a discharge is known, that is what it takes back."""
+    death = admission(5, code=EventCode.DEATH, facts=StayFacts())
+    cancel = discharge(6, activity=Activity.CANCEL)
+    assert arrive([admission(1), death, cancel]).status is Status.IN_PROGRESS
+    assert arrive([admission(1), death, cancel, discharge(4)]).status is Status.DECEASED
+
+
 def test_death_is_never_undone() -> None:
     """Not even by an admission that is said to have happened later."""
     death = admission(5, code=EventCode.DEATH, facts=StayFacts())

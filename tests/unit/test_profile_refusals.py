@@ -28,6 +28,8 @@ from tests.unit.told import (
 _PERIOD = "Bundle.entry[2].resource.period.start"
 _STRANGER = {"resourceType": "Patient", "id": "p2", "identifier": [{"value": "x"}]}
 
+_NUMBERED = {"identifier": {"system": codes.ORGANISATION_NUMBER, "value": "314270011"}}
+
 
 def _second_stay(bundle: JSON) -> None:
     other = copy.deepcopy(bundle["entry"][ENCOUNTER])
@@ -75,6 +77,11 @@ REFUSALS: Final[dict[str, tuple[Change, Reason, str]]] = {
         at(PATIENT, lambda patient: patient.pop("identifier")),
         Reason.PATIENT,
         "Bundle.entry[1].resource.identifier",
+    ),
+    "wrong check digit of an organisation that is named by its number": (
+        at(HEADER, lambda head: head.update(sender=_NUMBERED)),
+        Reason.INVALID,
+        "Bundle.entry[0].resource.sender.identifier.value",
     ),
     "wrong check digit": (
         at(PATIENT, lambda patient: patient["identifier"][0].update(value="01018012345")),

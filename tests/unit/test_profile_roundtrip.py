@@ -1,6 +1,6 @@
 """What is written in our own profile is read again as the same message."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,8 @@ from hypothesis.strategies import SearchStrategy
 from fhir_mappings import codes
 from fhir_mappings.inbound import Options, read
 from fhir_mappings.outbound import write
-from pathways.events import EventCode
+from fhir_mappings.profile import SHAPES
+from pathways.events import RULES, EventCode
 from pathways.facts import StayFacts
 from pathways.messages import Message
 from pathways.moments import Moment, on_day
@@ -37,6 +38,14 @@ def test_every_event_comes_back_the_same(code: EventCode, data: st.DataObject) -
     """read(dumps(write(m))) == m, for random facts of every event."""
     message = data.draw(messages(code))
     assert again(message) == message
+
+
+def test_every_fact_has_a_place() -> None:
+    """A fact that no event's resources carry could not be told at all."""
+    for kind in {rule.facts for rule in RULES.values()}:
+        codes_ = [code for code, rule in RULES.items() if rule.facts is kind]
+        told = {f.name for code in codes_ for shape in SHAPES[code].values() for f in shape}
+        assert {f.name for f in fields(kind)} - told <= {"relatives"}, kind
 
 
 @given(messages())

@@ -72,9 +72,8 @@ def test_nothing_is_proven_before_it_happened(records: list[Record]) -> None:
 
 
 def test_every_kind_has_its_limit_and_what_opens_it() -> None:
-    """Receipts are about delivery: no event of a matter opens one."""
-    assert {*LIMITS} == {*PromiseKind}
-    assert {*PromiseKind} - {*PLEDGES} == {K.RECEIPT}
+    """Whatever can be promised."""
+    assert {*LIMITS} == {*PromiseKind} == {*PLEDGES}
 
 
 def _stay(*told: tuple[EventCode, StayFacts]) -> Thread:

@@ -16,6 +16,7 @@ from pathways.messages import Author, Record
 from pathways.moments import Moment
 from pathways.parties import Identifier
 from pathways.pathway import Header, Told
+from pathways.states import Team
 from pathways.transitions import CLOSED, Status
 from tests.unit.strategies import BASE_URL
 from tests.unit.written import AT, DIRECTORY, HOSPITAL, KNOWN, ORDER, header, sound, thread
@@ -51,6 +52,8 @@ def handover(**changes: Any) -> summary.Handover:
             thread(Family.STAY, Status.IN_PROGRESS, facts=StayFacts()),
             thread(Family.REFERRAL, Status.RECEIVED, facts=ReferralFacts(title="Hofte")),
             thread(Family.INQUIRY, Status.OPEN),
+            thread(Family.COORDINATION, Status.ACTIVE, facts=Team()),
+            thread(Family.DEADLINE, Status.OPEN),
         ],
         reports=[record, replace(record, facts=ReportFacts()), replace(record, facts=StayFacts())],
         directory=DIRECTORY,
@@ -99,6 +102,8 @@ def test_a_handover_message_tells_titles_only() -> None:
     text = orjson.dumps(made).decode()
     assert "Epikrise" in text
     assert "Siri, sykepleier, 2" in text
+    assert "Koordinering" not in text
+    assert "Frist" not in text
     assert made["entry"][0]["resource"]["id"] == "s1"
     bare = handover(header=Header(), threads=[], reports=[])
     empty = summary.message(bare, id="s1", receiver=HOSPITAL, at=AT, base_url=BASE_URL)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from carepath import texts
 from pathways.events import RULES, EventCode, Family
 from pathways.moments import Moment
+from pathways.refusals import Cause
 from pathways.timeline import Mark
 from pathways.transitions import Status
 
@@ -50,6 +51,7 @@ def test_families_statuses_and_marks_have_names(language: str) -> None:
         *(f"family.{family}" for family in Family),
         *(f"status.{status}" for status in Status if status is not Status.NONE),
         *(f"mark.{mark}" for mark in Mark),
+        *(f"refusal.{cause}" for cause in Cause),
     }
     assert keys <= set(texts.catalogue(language))
 
@@ -57,7 +59,7 @@ def test_families_statuses_and_marks_have_names(language: str) -> None:
 @pytest.mark.parametrize("code", EventCode)
 def test_events_name_only_parameters_that_their_facts_have(code: EventCode) -> None:
     """A misspelt parameter would drop its clause in silence."""
-    known = {field.name for field in fields(RULES[code].facts)} | {"place", "sender"}
+    known = {field.name for field in fields(RULES[code].facts)} | {"place", "sender", "relatives"}
     own = [key for key in KEYS if key == f"entry.{code}" or key.startswith(f"entry.{code}.")]
     assert own
     for key in own:

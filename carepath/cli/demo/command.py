@@ -7,12 +7,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import httpx
 import orjson
@@ -20,18 +20,23 @@ import typer
 from rich.text import Text
 
 from carepath import texts
-from carepath.cli import local, output, publish, server, web, where
+from carepath.cli import local, output, publish, server, timeline, web, where
 from carepath.cli.demo import people
-from carepath.cli.demo.story import Step, latest_saturday, story
+from carepath.cli.demo.clock import Clock
+from carepath.cli.demo.story import latest_saturday, story
+from carepath.cli.demo.week import SPAN, Step
 from carepath.cli.options import Language, settings
 from carepath.settings import Settings
 from carepath.wiring.server import application
 from carepath.wiring.store import migrate, open_store
 from fhir_mappings import outbound
+from fhir_mappings.html import to_text
+from pathways.moments import Moment
 
 HOST: Final = "127.0.0.1"
 _SHOWN_AS_OF: Final = "answer"  # the last step before the fever
 _RESENT: Final = "admission"
+_OF_THE_BROKER: Final = ("reminder", "deadline-missed")
 
 
 def demo(
@@ -60,12 +65,13 @@ def demo(
         chosen = settings(
             database_url=f"sqlite:///{folder}/carepath.db",
             key_file=Path(folder, "carepath.key"),
+            watch=False,  # the story has a clock of its own
             base_url=f"http://{HOST}:{listener.getsockname()[1]}",
             language=language,
         )
         _enter_parties(chosen)
         with _serving(chosen, listener) as stopped:
-            told = _Teller(chosen, Path(folder)).tell()
+            told = _tell(chosen, Path(folder))
             _suggest(chosen, Path(folder), told)
             if not once:
                 _until_interrupted(stopped)
@@ -107,24 +113,68 @@ def _serving(chosen: Settings, listener: socket.socket) -> Iterator[threading.Th
         thread.join()
 
 
+def _tell(chosen: Settings, folder: Path) -> dict[str, tuple[Step, datetime]]:
+    """The story, with a clock that begins when it does; then what is left open."""
+    steps = story(latest_saturday(datetime.now(texts.ZONE).date()))
+    output.say(Text(texts.render("demo.clock", {}, chosen.language), "dim"))
+    with open_store(chosen) as store, server.connect(chosen.address) as client:
+        clock = Clock(chosen, store.database, steps[0].message.happened.at)
+        told = _Teller(chosen, folder, client, clock).tell(steps)
+        open_ = clock.still_open()
+    key, params = ("demo.still-open", {"number": str(open_)}) if open_ else ("demo.all-closed", {})
+    output.say(Text(texts.render(key, params, chosen.language), "bold"))
+    return told
+
+
 @dataclass(slots=True)
 class _Teller:
     """Posts the story as each of its organisations, and tells what comes of it."""
 
     chosen: Settings
     folder: Path
+    client: httpx.Client
+    clock: Clock
     names: dict[str, str] = field(default_factory=lambda: {p.key: p.name for p in people.parties()})
     told: set[tuple[str, str]] = field(default_factory=set)
+    alarms: set[str] = field(default_factory=set)
 
-    def tell(self) -> dict[str, tuple[Step, datetime]]:
+    def tell(self, steps: Sequence[Step]) -> dict[str, tuple[Step, datetime]]:
         """Every step by name, with the moment at which it had been taken in."""
         done: dict[str, tuple[Step, datetime]] = {}
-        with server.connect(self.chosen.address) as client:
-            for step in story(latest_saturday(datetime.now(texts.ZONE).date())):
-                self._post(client, step)
-                done[step.name] = (step, datetime.now(UTC))
-                self._say(step, self._newly_told(client, step))
+        for step in steps:
+            self._wait(step.message.written)
+            self._post(self.client, step)
+            done[step.name] = (step, datetime.now(UTC))
+            self._say(step, self._newly_told(self.client, step))
+        self._wait(steps[-1].message.written + SPAN)
         return done
+
+    def _wait(self, until: datetime) -> None:
+        """Let the clock run, and tell what the broker has to say meanwhile."""
+        for _ in self.clock.until(until):
+            self.client.headers.pop("X-Carepath-Org", None)  # the operator sees everything
+            patient = timeline.find(self.client, people.PATIENT.identifiers[0].value)
+            shown = self.client.get(
+                f"/fhir/Patient/{patient}/$timeline",
+                headers={"Accept-Language": self.chosen.language},
+            )
+            for entry in server.resources(server.answer(shown), "Provenance"):
+                self._alarm(entry)
+
+    def _alarm(self, entry: dict[str, Any]) -> None:
+        """A reminder or an alarm that is new, and who is told."""
+        code = entry["activity"]["coding"][0]["code"]
+        message = entry["entity"][0]["what"]["identifier"]["value"]
+        if code not in _OF_THE_BROKER or message in self.alarms:
+            return
+        self.alarms.add(message)
+        language = self.chosen.language
+        keys = where.receivers(where.ask(self.client, message))
+        told = "; ".join(sorted(self.names.get(key, key) for key in keys))
+        when = texts.moment(Moment(datetime.fromisoformat(entry["occurredDateTime"])), language)
+        said = to_text(entry["text"]["div"])
+        output.say(Text.assemble((f"{when}  ", "dim"), (said, "bold yellow")))
+        output.say(Text(" " * 4 + texts.render("demo.alarm", {"names": told}, language), "yellow"))
 
     def _post(self, client: httpx.Client, step: Step) -> None:
         source = orjson.dumps(outbound.write(step.message, base_url=f"{self.chosen.address}/fhir"))

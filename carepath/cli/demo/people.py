@@ -30,6 +30,7 @@ AUTHORS: Final = {
     "solvik-vakt": Author("Ingrid Moe", "80 00 09 06", "sykepleier"),
     "solvik-hjemmesykepleie": Author("Ola Sand", "80 00 09 07", "sykepleier"),
     "solvik-tildeling": Author("Lise Holm", "80 00 09 08", "saksbehandler"),
+    "solvik-ke": Author("Tove Lie", "80 00 09 10", "leder av koordinerende enhet"),
     "brygga-legesenter": Author("Eva Strand", "80 00 09 09", "fastlege"),
 }
 """Who writes at each place, with a direct telephone."""

@@ -5,131 +5,40 @@ organisation numbers of the series 31) with check digits that hold. ``story`` is
 gives the same messages, so playing it twice changes nothing.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
-from typing import Final
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
-from carepath.cli.demo.people import AUTHORS, PATIENT, REFERENCES
-from carepath.texts import ZONE
+from carepath.cli.demo.people import REFERENCES
+from carepath.cli.demo.week import (
+    CHOICE,
+    CONTACT,
+    QUESTION,
+    REFERRAL,
+    SPAN,
+    STAY,
+    TRAINING,
+    Step,
+    Week,
+)
 from pathways.events import Activity, EventCode
 from pathways.facts import (
-    Facts,
+    CoordinatorFacts,
     InquiryFacts,
+    MeasureFacts,
     Need,
     PersonFacts,
     ReferralFacts,
     ReportFacts,
+    Role,
     StayFacts,
     StayKind,
 )
-from pathways.messages import Destination, Key, KeyRank, Message, stable_id
+from pathways.messages import Destination
 from pathways.moments import Moment
-from pathways.parties import Identifier
+
+__all__ = ["Step", "latest_saturday", "story"]
 
 C = EventCode
-SPAN: Final = timedelta(days=12)  # from the Saturday to after the last message
-NUMBERS: Final = "https://carepath.example/demo/numbers"
-
-_DAYS: Final[Mapping[str, int]] = {
-    "Sat": 0,
-    "Sun": 1,
-    "Mon": 2,
-    "Tue": 3,
-    "Wed": 4,
-    "Thu": 5,
-    "Fri": 6,
-    "next Sat": 7,
-    "next Sun": 8,
-    "next Mon": 9,
-    "next Tue": 10,
-    "next Wed": 11,
-}
-_WRITING: Final = timedelta(minutes=3)
-_CONTACT: Final = Identifier(NUMBERS, "contact-1")
-_STAY: Final = Identifier(NUMBERS, "stay-1")
-_CHOICE: Final = Identifier(NUMBERS, "choice-1")
-_REFERRAL: Final = Identifier(NUMBERS, "referral-1")
-_QUESTION: Final = Identifier(NUMBERS, "question-1")
-_RANK: Final[Mapping[Identifier, KeyRank]] = {
-    _CONTACT: KeyRank.STAY,
-    _STAY: KeyRank.STAY,
-    _CHOICE: KeyRank.REFERRAL,
-    _REFERRAL: KeyRank.REFERRAL,
-    _QUESTION: KeyRank.CONVERSATION,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One message of the story; ``sender`` is the directory key of who sends it."""
-
-    name: str
-    sender: str
-    message: Message
-
-    @property
-    def text(self) -> str:
-        """The key of the sentence that tells what happens."""
-        return f"demo.{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Week:
-    """Makes the messages of the week that begins on ``saturday``."""
-
-    saturday: date
-
-    def at(self, when: str) -> datetime:
-        """``Fri 14:40`` as an instant of that week, in Europe/Oslo."""
-        day, _, clock = when.rpartition(" ")
-        local = self.saturday + timedelta(days=_DAYS[day])
-        return datetime.combine(local, time.fromisoformat(clock), ZONE)
-
-    def moment(self, when: str) -> Moment:
-        """The same as a moment."""
-        return Moment(self.at(when))
-
-    def id(self, name: str) -> str:
-        """The message id of a step; another Saturday is another message."""
-        return stable_id("demo", self.saturday.isoformat(), name)
-
-    def step(
-        self,
-        name: str,
-        sender: str,
-        when: str,
-        code: EventCode,
-        matter: Identifier | None,
-        facts: Facts,
-    ) -> Step:
-        """A step whose message is new and named after it."""
-        happened = self.at(when)
-        message = Message(
-            id=self.id(name),
-            format="carepath",
-            envelope=stable_id("envelope", self.id(name)),
-            content=b"",
-            code=code,
-            sender=REFERENCES[sender],
-            author=AUTHORS[sender],
-            happened=Moment(happened),
-            written=happened + _WRITING,
-            patient=PATIENT,
-            keys=self._keys(matter),
-            facts=facts,
-        )
-        return Step(name, sender, message)
-
-    def number(self, matter: Identifier) -> Identifier:
-        """The matter's own number; another Saturday is another stay."""
-        return replace(matter, value=f"{self.saturday:%Y%m%d}-{matter.value}")
-
-    def _keys(self, matter: Identifier | None) -> tuple[Key, ...]:
-        if matter is None:
-            return ()
-        number = self.number(matter)
-        return (Key(_RANK[matter], f"{number.system}|{number.value}"),)
 
 
 def latest_saturday(today: date) -> date:
@@ -141,12 +50,15 @@ def latest_saturday(today: date) -> date:
 def story(saturday: date) -> list[Step]:
     """Every message in the order it is sent, which is not always the order it happened."""
     week = Week(saturday)
-    return [*_night(week), *_stay(week), *_question(week), *_discharge(week), *_referral(week)]
+    appointed, absent = _coordinator(week)
+    promised, delayed, done = _measure(week)
+    stays = [*_night(week), *_stay(week), appointed, *_question(week), promised, absent, delayed]
+    return [*stays, *_discharge(week, done), *_referral(week)]
 
 
 def _choice(week: Week) -> list[Step]:
     """Saturday 02:10: a choice of hospital that stands until another has accepted."""
-    number = (week.number(_CHOICE),)
+    number = (week.number(CHOICE),)
     first = ReferralFacts(
         title="Akutt forverring av kols",
         priority="stat",
@@ -162,14 +74,14 @@ def _choice(week: Week) -> list[Step]:
     )
     confirmed = ReferralFacts(performer=REFERENCES["bjorkelia-obs"], identifiers=number)
     return [
-        week.step("choice", "solvik-legevakt", "Sat 02:10", C.HOSPITAL_CHOICE, _CHOICE, first),
-        week.step("redirect", "slagen-akutt", "Sat 02:21", C.REDIRECT_PROPOSED, _CHOICE, redirect),
+        week.step("choice", "solvik-legevakt", "Sat 02:10", C.HOSPITAL_CHOICE, CHOICE, first),
+        week.step("redirect", "slagen-akutt", "Sat 02:16", C.REDIRECT_PROPOSED, CHOICE, redirect),
         week.step(
             "confirmed",
             "bjorkelia-obs",
-            "Sat 02:33",
+            "Sat 02:21",
             C.HOSPITAL_CHOICE_CONFIRMED,
-            _CHOICE,
+            CHOICE,
             confirmed,
         ),
     ]
@@ -183,7 +95,7 @@ def _night(week: Week) -> list[Step]:
         municipal_need=Need.YES,
         begins=week.moment("Sat 01:35"),
         provider=REFERENCES["solvik-legevakt"],
-        identifiers=(week.number(_CONTACT),),
+        identifiers=(week.number(CONTACT),),
     )
     sheet = PersonFacts(
         sheet_title="Hva er viktig for Solveig",
@@ -192,7 +104,7 @@ def _night(week: Week) -> list[Step]:
     return [
         choice,
         week.step(
-            "emergency", "solvik-legevakt", "Sat 02:14", C.EMERGENCY_CONTACT, _CONTACT, contact
+            "emergency", "solvik-legevakt", "Sat 02:14", C.EMERGENCY_CONTACT, CONTACT, contact
         ),
         *answers,
         _to(
@@ -204,7 +116,7 @@ def _night(week: Week) -> list[Step]:
 
 def _stay(week: Week) -> list[Step]:
     """The stay until Friday: a duplicate, a correction and a late report among it."""
-    stay = (week.number(_STAY),)
+    stay = (week.number(STAY),)
     admitted = StayFacts(
         encounter_class="IMP",
         stay_kind=StayKind.HOSPITAL,
@@ -227,24 +139,24 @@ def _stay(week: Week) -> list[Step]:
     moved = StayFacts(
         provider=REFERENCES["bjorkelia"], ward="Lungemedisinsk sengepost", identifiers=stay
     )
-    admission = week.step("admission", "bjorkelia-obs", "Sat 04:05", C.ADMISSION, _STAY, admitted)
-    correction = week.step("correction", "bjorkelia-obs", "Sat 03:50", C.ADMISSION, _STAY, right)
+    admission = week.step("admission", "bjorkelia-obs", "Sat 04:05", C.ADMISSION, STAY, admitted)
+    correction = week.step("correction", "bjorkelia-obs", "Sat 03:50", C.ADMISSION, STAY, right)
     return [
         admission,
         replace(admission, name="duplicate"),
         _revising(correction, admission, week.at("Sat 07:30")),
-        week.step("early-notice", "bjorkelia-obs", "Sat 10:00", C.EARLY_NOTICE, _STAY, early),
+        week.step("early-notice", "bjorkelia-obs", "Sat 10:00", C.EARLY_NOTICE, STAY, early),
         week.step(
-            "home-report", "solvik-hjemmesykepleie", "Sat 11:20", C.ADMISSION_REPORT, _STAY, home
+            "home-report", "solvik-hjemmesykepleie", "Sat 11:20", C.ADMISSION_REPORT, STAY, home
         ),
-        week.step("moved", "bjorkelia-lunge", "Sun 13:15", C.TRANSFER, _STAY, moved),
-        week.step("late", "brygga-legesenter", "Sat 09:10", C.MEDICATION_LIST, _STAY, medicines),
+        week.step("moved", "bjorkelia-lunge", "Sun 13:15", C.TRANSFER, STAY, moved),
+        week.step("late", "brygga-legesenter", "Sat 09:10", C.MEDICATION_LIST, STAY, medicines),
     ]
 
 
 def _question(week: Week) -> list[Step]:
     """A question to the wrong unit finds the right one, and the answer finds who asked."""
-    number = (week.number(_QUESTION),)
+    number = (week.number(QUESTION),)
     asked = InquiryFacts(
         topic="oksygen hjemme",
         text="Hvem bestiller oksygen til hjemmet?",
@@ -255,16 +167,16 @@ def _question(week: Week) -> list[Step]:
     answer = InquiryFacts(
         text="Det gjør vi. Ny konsentrator leveres mandag klokken ni.", identifiers=number
     )
-    question = week.step("question", "bjorkelia-lunge", "Wed 10:05", C.INQUIRY, _QUESTION, asked)
+    question = week.step("question", "bjorkelia-lunge", "Wed 10:05", C.INQUIRY, QUESTION, asked)
     forwarded = week.step(
         "question-forwarded",
         "solvik-tildeling",
         "Wed 10:40",
         C.INQUIRY_FORWARDED,
-        _QUESTION,
+        QUESTION,
         onward,
     )
-    reply = week.step("reply", "solvik-hjemmesykepleie", "Wed 11:15", C.REPLY, _QUESTION, answer)
+    reply = week.step("reply", "solvik-hjemmesykepleie", "Wed 11:15", C.REPLY, QUESTION, answer)
     return [
         question,
         _about(forwarded, Activity.FORWARD, question),
@@ -272,9 +184,57 @@ def _question(week: Week) -> list[Step]:
     ]
 
 
-def _discharge(week: Week) -> list[Step]:
+def _coordinator(week: Week) -> tuple[Step, Step]:
+    """A named coordinator, who is on leave when she is needed: somebody stands in."""
+    held = CoordinatorFacts(
+        role=Role.MUNICIPAL,
+        name="Marit Aas",
+        phone="80 00 09 11",
+        party=REFERENCES["solvik-hjemmesykepleie"],
+        first=True,
+    )
+    away = CoordinatorFacts(
+        role=Role.MUNICIPAL,
+        since=week.moment("Thu 08:00"),
+        until=week.moment("next Fri 15:30"),
+        substitute="Ola Sand",
+        substitute_phone="80 00 09 07",
+        substitute_party=REFERENCES["solvik-hjemmesykepleie"],
+        reason="permisjon",
+    )
+    return (
+        week.step("coordinator", "solvik-ke", "Mon 09:10", C.COORDINATOR_APPOINTED, None, held),
+        week.step(
+            "absent", "solvik-hjemmesykepleie", "Thu 07:50", C.COORDINATOR_ABSENT, None, away
+        ),
+    )
+
+
+def _measure(week: Week) -> tuple[Step, Step, Step]:
+    """A measure that is promised for Thursday at noon, missed, and done at last."""
+    nursing, number = "solvik-hjemmesykepleie", (week.number(TRAINING),)
+    promised = MeasureFacts(
+        title="Opplæring i oksygen for hjemmesykepleien",
+        owner=REFERENCES[nursing],
+        due=week.moment("Thu 12:00"),
+        identifiers=number,
+    )
+    delayed = MeasureFacts(
+        due=week.moment("next Mon 08:00"),
+        reason="den som skulle lære bort, er syk",
+        identifiers=number,
+    )
+    done = MeasureFacts(identifiers=number)
+    return (
+        week.step("promised", nursing, "Wed 11:40", C.MEASURE_PROMISED, TRAINING, promised),
+        week.step("delayed", nursing, "Fri 12:40", C.MEASURE_DELAYED, TRAINING, delayed),
+        week.step("done", nursing, "next Sun 18:15", C.MEASURE_DONE, TRAINING, done),
+    )
+
+
+def _discharge(week: Week, trained: Step) -> list[Step]:
     """Friday 14:40 ready, withdrawn, ready again; home on Monday with the report."""
-    stay = (week.number(_STAY),)
+    stay = (week.number(STAY),)
     ready = StayFacts(identifiers=stay)
     fever = StayFacts(note="feber, må ses an over helgen", identifiers=stay)
     can = StayFacts(can_receive=True, receive_from=week.moment("next Mon 10:00"), identifiers=stay)
@@ -298,23 +258,23 @@ def _discharge(week: Week) -> list[Step]:
     )
     ward, office = "bjorkelia-lunge", "solvik-tildeling"
     return [
-        week.step("ready", ward, "Fri 14:40", C.DISCHARGE_READY, _STAY, ready),
-        week.step("answer", office, "Fri 15:05", C.CAPACITY_ANSWER, _STAY, can),
-        week.step("withdrawn", ward, "Fri 19:30", C.DISCHARGE_READY_WITHDRAWN, _STAY, fever),
-        week.step("ready-again", ward, "next Sun 11:00", C.DISCHARGE_READY, _STAY, ready),
-        week.step("answer-again", office, "next Sun 12:10", C.CAPACITY_ANSWER, _STAY, can),
-        week.step("journey", ward, "next Sun 14:00", C.DEPARTURE_PLANNED, _STAY, journey),
-        week.step("discharge", ward, "next Mon 09:20", C.DISCHARGE, _STAY, left),
-        week.step("report", ward, "next Mon 09:40", C.DISCHARGE_REPORT, _STAY, report),
-        week.step(
-            "home", "solvik-hjemmesykepleie", "next Mon 10:25", C.RECEIVED_HOME, _STAY, ready
-        ),
+        week.step("ready", ward, "Fri 14:40", C.DISCHARGE_READY, STAY, ready),
+        week.step("answer", office, "Fri 15:05", C.CAPACITY_ANSWER, STAY, can),
+        week.step("withdrawn", ward, "Fri 19:30", C.DISCHARGE_READY_WITHDRAWN, STAY, fever),
+        week.step("ready-again", ward, "next Sun 11:00", C.DISCHARGE_READY, STAY, ready),
+        week.step("answer-again", office, "next Sun 12:10", C.CAPACITY_ANSWER, STAY, can),
+        week.step("journey", ward, "next Sun 14:00", C.DEPARTURE_PLANNED, STAY, journey),
+        trained,
+        week.step("offer", office, "next Mon 07:45", C.OFFER_READY, STAY, ready),
+        week.step("discharge", ward, "next Mon 09:20", C.DISCHARGE, STAY, left),
+        week.step("report", ward, "next Mon 09:40", C.DISCHARGE_REPORT, STAY, report),
+        week.step("home", "solvik-hjemmesykepleie", "next Mon 10:25", C.RECEIVED_HOME, STAY, ready),
     ]
 
 
 def _referral(week: Week) -> list[Step]:
     """A referral to the wrong hospital is forwarded, and the GP is told where it went."""
-    number = (week.number(_REFERRAL),)
+    number = (week.number(REFERRAL),)
     asked = ReferralFacts(
         title="Lungerehabilitering",
         priority="routine",
@@ -331,10 +291,10 @@ def _referral(week: Week) -> list[Step]:
     accepted = ReferralFacts(performer=REFERENCES["bjorkelia-lunge"], identifiers=number)
     booked = replace(accepted, scheduled=Moment(week.at("next Tue 09:30") + timedelta(days=21)))
     referral = week.step(
-        "referral", "brygga-legesenter", "next Mon 14:10", C.REFERRAL, _REFERRAL, asked
+        "referral", "brygga-legesenter", "next Mon 14:10", C.REFERRAL, REFERRAL, asked
     )
     forwarded = week.step(
-        "forwarded", "slagen-lunge", "next Tue 09:05", C.REFERRAL_FORWARDED, _REFERRAL, onward
+        "forwarded", "slagen-lunge", "next Tue 09:05", C.REFERRAL_FORWARDED, REFERRAL, onward
     )
     return [
         referral,
@@ -344,11 +304,11 @@ def _referral(week: Week) -> list[Step]:
             "bjorkelia-lunge",
             "next Tue 13:20",
             C.REFERRAL_ACCEPTED,
-            _REFERRAL,
+            REFERRAL,
             accepted,
         ),
         week.step(
-            "booked", "bjorkelia-lunge", "next Wed 08:45", C.REFERRAL_SCHEDULED, _REFERRAL, booked
+            "booked", "bjorkelia-lunge", "next Wed 08:45", C.REFERRAL_SCHEDULED, REFERRAL, booked
         ),
     ]
 

@@ -1,0 +1,97 @@
+"""Who is quiet: read from matters that run, and from when anybody last told something of the person."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, exists, func, or_, select
+
+from carepath.store import codec, queries
+from carepath.store.resources import Viewer, granted
+from carepath.store.tables import events, grants, patient_links, patients, threads
+from carepath.store.times import instant, micros
+from pathways.pathway import Thread
+from pathways.quiet import CONTACTS, RUNNING, is_running
+
+_CODES = tuple(code.value for code in CONTACTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """One person. ``last``: the newest contact that the viewer knows of; ``matters`` are those they may see."""
+
+    patient: str
+    last: datetime | None
+    matters: tuple[Thread, ...]
+
+
+def quiet(conn: Connection, viewer: Viewer, before: datetime, now: datetime) -> list[Quiet]:
+    """Everybody with whom nobody has been in contact since ``before``, those of the longest silence first."""
+    matters: dict[str, list[Thread]] = {}
+    for body in conn.execute(_silent(viewer, micros(before))).scalars():
+        thread = codec.thread(body)
+        if is_running(thread, now):
+            matters.setdefault(thread.patient, []).append(thread)
+    gone = _spoken_elsewhere(conn, matters, micros(before)) | _dead(conn, matters)
+    known = _last(conn, {*matters} - gone, viewer)
+    found = [
+        Quiet(patient, known.get(patient), tuple(sorted(of, key=lambda t: t.id)))
+        for patient, of in matters.items()
+        if patient not in gone
+    ]
+    return sorted(found, key=lambda one: (one.last or instant(0), one.patient))
+
+
+def _silent(viewer: Viewer, before: int) -> Select[bytes]:
+    """Matters that may run, of people of whom nobody told anything since then."""
+    told = exists().where(
+        events.c.patient == threads.c.patient,
+        events.c.code.in_(_CODES),
+        events.c.happened >= before,
+    )
+    runs = or_(
+        *(
+            (threads.c.family == family.value) & threads.c.status.in_([s.value for s in statuses])
+            for family, statuses in RUNNING.items()
+        )
+    )
+    wanted = select(threads.c.body).where(runs, ~told)
+    if viewer.reader is None:
+        return wanted
+    return wanted.where(
+        exists().where(granted(viewer.reader, viewer.now), grants.c.thread == threads.c.id)
+    )
+
+
+def _spoken_elsewhere(conn: Connection, keys: Iterable[str], before: int) -> set[str]:
+    """Those of whom something was told under another of their keys."""
+    known = [*keys]
+    links = patient_links.c
+    linked = select(links.patient, links.other).where(
+        or_(links.patient.in_(known), links.other.in_(known))
+    )
+    several = {key for row in conn.execute(linked) for key in row} & {*known}
+    told = select(events.c.id).where(events.c.code.in_(_CODES), events.c.happened >= before)
+    return {
+        key
+        for key in several
+        if conn.execute(
+            told.where(events.c.patient.in_(queries.closure(conn, (key,)))).limit(1)
+        ).first()
+    }
+
+
+def _dead(conn: Connection, keys: Iterable[str]) -> set[str]:
+    bodies = select(patients.c.key, patients.c.body).where(patients.c.key.in_([*keys]))
+    return {key for key, body in conn.execute(bodies) if codec.header(body).deceased}
+
+
+def _last(conn: Connection, keys: Iterable[str], viewer: Viewer) -> dict[str, datetime]:
+    wanted = select(events.c.patient, func.max(events.c.happened)).where(
+        events.c.patient.in_([*keys]), events.c.code.in_(_CODES)
+    )
+    if viewer.reader is not None:
+        seen = exists().where(granted(viewer.reader, viewer.now), grants.c.event == events.c.id)
+        wanted = wanted.where(seen)
+    rows = conn.execute(wanted.group_by(events.c.patient))
+    return {patient: instant(last) for patient, last in rows}
