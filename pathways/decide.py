@@ -102,8 +102,14 @@ def _nothing(_: Case) -> None:
 
 
 def _possible(message: Message, thread: Thread) -> bool:
-    """Whether the table of status changes has a row; what goes on all the time has no status of its own."""
+    """Whether the table of status changes has a row; what goes on all the time has no status of its own.
+
+    What was passed on before it was answered is so, though we hear of the answer first.
+    """
     rows = TRANSITIONS[message.family]
+    answered = thread.updated
+    if message.code is EventCode.INQUIRY_FORWARDED and answered:
+        return thread.is_open or message.happened.at < answered.at
     return thread.status is Status.ACTIVE or message.code in rows.get(thread.status, {})
 
 

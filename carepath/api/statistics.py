@@ -25,11 +25,12 @@ LONGEST: Final = timedelta(days=367)
 async def statistics_(request: Request) -> Response:
     """200 with Parameters, one ``row`` for each figure; 400 for a period that is none, or longer than a year."""
     check_accepted(request)
+    organisation = acting_organisation(request)
     values = await asked(request, "start", "end")
     first, after = _bound(values, "start")[0], _bound(values, "end")[1]
     if not first < after <= first + LONGEST:
         raise bad_parameter("end", "a date that is not before start, and within a year of it")
-    period = Period(first, after, acting_organisation(request))
+    period = Period(first, after, organisation)
     context = context_of(request)
     found = await context.ask(figures, period, context.tariff, datetime.now(UTC))
     return fhir_response(_parameters(period, found))

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from carepath.store.tables import (
+    events,
     grants,
     resource_versions,
     resources,
@@ -161,7 +162,10 @@ def versions(conn: Connection, type_: str, id_: str, viewer: Viewer) -> int:
 def focus(
     conn: Connection, patients: tuple[str, ...], viewer: Viewer, *, as_of: int
 ) -> list[Stored]:
-    """What the patients' entries are about as it stood at ``as_of``, as far as ``viewer`` may see it."""
+    """What the patients' entries are about as it stood at ``as_of``, as far as ``viewer`` may see it.
+
+    A Task is there for its matter or for an entry, and has its id; that of a promise is what no entry is about.
+    """
     newest = (
         select(func.max(resource_versions.c.version))
         .where(
@@ -175,12 +179,17 @@ def focus(
     wanted = (
         _VERSIONS.where(resources.c.patient.in_(patients), resource_versions.c.version == newest)
         .where(or_(*(and_(resources.c.type == type_, *visible(type_, viewer)) for type_ in FOCUS)))
+        .where(or_(resources.c.type != "Task", _SHOWS_CARE))
         .order_by(resources.c.type, resources.c.id)
     )
     rows = conn.execute(wanted).mappings()
     return [found for found in map(stored, rows) if not found.deleted]
 
 
+_SHOWS_CARE = or_(
+    resources.c.id == resources.c.thread, exists().where(events.c.id == resources.c.id)
+)
+"""Not what is promised, also where that is no longer known."""
 _VERSIONS = select(
     resource_versions.c.type,
     resource_versions.c.id,

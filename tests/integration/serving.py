@@ -32,6 +32,8 @@ class Server:
 def serving(database_url: str, log: Path, port: int | None = None) -> Iterator[Server]:
     """Serve ``database_url`` until the block ends, then stop by SIGTERM. Settings come from the environment.
 
+    Nobody watches over promises unless it says so: stories are old, and their deadlines have passed.
+
     Raises ``RuntimeError`` with the log when it ends or is not ready in time, ``TimeoutExpired`` when it does not
     stop. A process that the test killed is let be.
     """
@@ -43,7 +45,7 @@ def serving(database_url: str, log: Path, port: int | None = None) -> Iterator[S
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env={"CAREPATH_WATCH": "false", **os.environ, "PYTHONUNBUFFERED": "1"},
         )
     server = Server(f"http://127.0.0.1:{port}", process, log)
     try:

@@ -323,8 +323,15 @@ def test_a_request_waits_for_its_referral(broker: Broker, known: bool) -> None:
     (key,) = broker.patients(named(patient))
     stay = ["admission"] if known else []
     assert codes(broker.timeline(key)) == [*stay, "referral", "referral-accepted"]
-    (task,) = broker.get("Task", patient=key)["entry"]
-    assert task["resource"]["status"] == "accepted"
+    tasks = [entry["resource"] for entry in broker.get("Task", patient=key)["entry"]]
+    about = [one for one in tasks if one["focus"]["reference"].startswith("ServiceRequest/")]
+    assert {one["code"]["coding"][0]["code"]: one["status"] for one in about} == {
+        "referral": "accepted",
+        "referral-assessment": "completed",  # promised when it came, kept by the answer that waited
+    }
+    assert len(about) == 2
+    stays = {one["code"]["coding"][0]["code"] for one in tasks if one not in about}
+    assert stays == ({"admission-report", "early-notice"} if known else set())
     assert broker.post(accepted).status_code == 200  # now it has its receipt
 
 

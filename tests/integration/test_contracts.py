@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from carepath.api import examples
+from tests import norwegian
 from tests.integration.backport import subscription
 from tests.integration.node_peer import asyncapi
 from tests.integration.stories import Matter, admission, person
@@ -23,6 +24,12 @@ DOCUMENT: JSON = json.loads((GENERATED / "openapi.json").read_text())
 TYPES = re.findall(r"/fhir/(\w+)/_search", " ".join(DOCUMENT["paths"]))
 ENDLESS = "/events"
 IN_JSON = {"Content-Type": FHIR}
+PERIOD = {"start": "2026-03", "end": "2026-03"}
+NEEDED = {"/fhir/$statistics": PERIOD}
+"""The parameters that an address cannot do without."""
+IN_KITH = norwegian.logistics("LOG_INNLAGT", 5001, ("1", "2026-03-02T10:00:00"))
+WRITTEN = {"/kith/messages": IN_KITH}
+"""The bodies that are not JSON, so that the document has no example of them."""
 
 
 def described(path: str, method: str, answer: httpx.Response) -> None:
@@ -54,8 +61,9 @@ def ask(client: httpx.Client, path: str, method: str, ids: Mapping[str, str]) ->
     headers = {"Content-Type": media} if media else {}
     if method == "put":
         example = {**example, "id": ids["id"]}
-    body = json.dumps(example).encode() if example else None
-    return client.request(method, path.format_map(ids), content=body, headers=headers)
+    body = json.dumps(example).encode() if example else WRITTEN.get(path)
+    url = path.format_map(ids)
+    return client.request(method, url, content=body, headers=headers, params=NEEDED.get(path))
 
 
 @pytest.fixture(scope="module")

@@ -24,15 +24,31 @@ from tests.integration.stories import (
     relative_registered,
     reply,
     report,
+    systems,
 )
 from tests.integration.talk import refused, taken
 
+ASKED = f"{systems.PATHWAY_EVENT}|discharge-ready"
+PROMISE_KIND = "https://carepath.example/fhir/CodeSystem/promise-kind"
 
-def found(client: httpx.Client, kind: str, patient: str, viewer: str = "") -> list[Resource]:
+
+def found(
+    client: httpx.Client, kind: str, patient: str, viewer: str = "", **asked: str
+) -> list[Resource]:
     """The patient's resources of a type, as they stand, the oldest first."""
     headers = {"X-Carepath-Org": viewer} if viewer else {}
-    bundle = client.get(f"/fhir/{kind}", params={"patient": patient}, headers=headers).json()
+    params = {"patient": patient, **asked}
+    bundle = client.get(f"/fhir/{kind}", params=params, headers=headers).json()
     return [entry["resource"] for entry in bundle.get("entry", [])]
+
+
+def promised(client: httpx.Client, patient: str, focus: str) -> dict[str, str]:
+    """The status of each promise of a matter by its kind; there is one of each, and all are about ``focus``."""
+    tasks = found(client, "Task", patient, code=f"{PROMISE_KIND}|")
+    assert {one["focus"]["reference"] for one in tasks} == {focus}
+    kinds = {one["code"]["coding"][0]["code"]: one["status"] for one in tasks}
+    assert len(kinds) == len(tasks)
+    return kinds
 
 
 def timeline(client: httpx.Client, patient: str) -> list[Resource]:
@@ -68,20 +84,28 @@ def test_the_municipality_answers_for_a_stay(
     matter = Matter(person())
     start = datetime.now(OSLO) + timedelta(days=1)
     patient = taken(client, admission(matter), discharge_ready(matter))
-    (task,) = found(client, "Task", patient)
+    (task,) = found(client, "Task", patient, code=ASKED)
     (stay,) = found(client, "Encounter", patient)
+    assert task["id"] == stay["id"]
     assert task["focus"] == {"reference": f"Encounter/{stay['id']}"}
     assert (task["status"], "owner" in task) == ("requested", False)
     assert task["requester"] == {"reference": f"Organization/{HOSPITAL.number}"}
+    focus = f"Encounter/{stay['id']}"
+    owed = {"admission-report": "requested", "early-notice": "completed"}
+    assert promised(client, patient, focus) == owed | {"capacity-answer": "requested"}
 
     taken(client, capacity_answer(matter, start if can else None))
 
-    (answered,) = found(client, "Task", patient)
+    (answered,) = found(client, "Task", patient, code=ASKED)
     assert (answered["id"], answered["status"]) == (task["id"], answer)
     assert answered["owner"] == {"reference": f"Organization/{CASE_OFFICE.number}"}
+    owed |= {"capacity-answer": "completed", "offer-ready": "requested"}
+    assert promised(client, patient, focus) == owed
     taken(client, discharge(matter))
-    (done,) = found(client, "Task", patient)
+    (done,) = found(client, "Task", patient, code=ASKED)
     assert done["status"] == ("completed" if can else "cancelled")
+    gone = {"admission-report": "cancelled", "offer-ready": "cancelled"}
+    assert promised(client, patient, focus) == owed | gone | {"discharge-report": "requested"}
 
 
 def test_a_question_is_a_chain_of_communications(client: httpx.Client) -> None:
@@ -91,6 +115,8 @@ def test_a_question_is_a_chain_of_communications(client: httpx.Client) -> None:
     (asked,) = found(client, "Communication", patient)
     assert (asked["status"], asked["payload"]) == ("in-progress", [{"contentString": "Who?"}])
     assert asked["recipient"] == [{"reference": f"Organization/{HOSPITAL.number}"}]
+    focus = f"Communication/{asked['id']}"
+    assert promised(client, patient, focus) == {"inquiry-answer": "requested"}
 
     taken(client, reply(matter, text="We do."))
 
@@ -101,7 +127,8 @@ def test_a_question_is_a_chain_of_communications(client: httpx.Client) -> None:
         "Who?": "completed",
         "We do.": "completed",
     }
-    assert told["We do."]["inResponseTo"] == [{"reference": f"Communication/{asked['id']}"}]
+    assert told["We do."]["inResponseTo"] == [{"reference": focus}]
+    assert promised(client, patient, focus) == {"inquiry-answer": "completed"}
     entries = timeline(client, patient)
     included = {e["fullUrl"] for e in entries if e["search"]["mode"] == "include"}
     targets = [e["resource"]["target"] for e in entries if e["search"]["mode"] == "match"]

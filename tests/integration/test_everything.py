@@ -20,15 +20,19 @@ from tests.integration.stories import (
 )
 from tests.integration.talk import FHIR, linked, refused, taken
 
+PROMISE_KIND = "https://carepath.example/fhir/CodeSystem/promise-kind"
 KINDS = {
     "Patient",
     "RelatedPerson",
     "Encounter",
     "EpisodeOfCare",
+    "Task",
     "Communication",
     "Composition",
     "Provenance",
 }
+STAYS = {"admission-report", "early-notice"}
+"""What the stay promises."""
 
 
 @pytest.fixture
@@ -51,6 +55,15 @@ def kinds(bundle: Resource) -> set[str]:
     return {one["resourceType"] for one in shown(bundle)}
 
 
+def promised(bundle: Resource) -> set[str]:
+    """What is promised, by the Tasks that match: there is one of each."""
+    codings = [one["code"]["coding"][0] for one in shown(bundle) if one["resourceType"] == "Task"]
+    assert {one["system"] for one in codings} <= {PROMISE_KIND}
+    kinds = {one["code"] for one in codings}
+    assert len(kinds) == len(codings)
+    return kinds
+
+
 def everything(client: httpx.Client, patient: str, viewer: str = "", **asked: Any) -> Resource:
     """The first page."""
     headers = {"X-Carepath-Org": viewer} if viewer else {}
@@ -66,6 +79,7 @@ def test_everything_is_there_once(client: httpx.Client, patient: str) -> None:
 
     matches = shown(bundle)
     assert kinds(bundle) == KINDS
+    assert promised(bundle) == STAYS | {"inquiry-answer"}
     assert matches[0]["id"] == patient
     assert len({(one["resourceType"], one["id"]) for one in matches}) == bundle["total"]
     named = {one["id"] for one in shown(bundle, "include")}
@@ -95,7 +109,9 @@ def test_one_sees_ones_own(client: httpx.Client, patient: str) -> None:
     office = everything(client, patient, CASE_OFFICE.number)
     assert "Composition" in kinds(nursing)
     assert "Communication" not in kinds(nursing)
-    assert kinds(office) == {"Patient", "RelatedPerson", "Communication", "Provenance"}
+    assert kinds(office) == {"Patient", "RelatedPerson", "Task", "Communication", "Provenance"}
+    assert promised(nursing) == STAYS  # a promise is seen by those who see its matter
+    assert promised(office) == {"inquiry-answer"}
     stranger = {"X-Carepath-Org": "stranger"}
     refused(client.get(f"/fhir/Patient/{patient}/$everything", headers=stranger), 404)
     refused(client.get("/fhir/Patient/nobody/$everything"), 404)
@@ -130,9 +146,13 @@ def test_only_care_of_a_time(client: httpx.Client) -> None:
 
     stay = {"Patient", "Encounter", "EpisodeOfCare"}
     assert kinds(everything(client, patient, end=day(11))) == {"Patient"}
-    assert kinds(everything(client, patient, end=day(5))) == stay | {"Provenance"}
+    early = everything(client, patient, end=day(5))
+    assert kinds(early) == stay | {"Task", "Provenance"}
+    assert promised(early) == STAYS
     assert kinds(everything(client, patient, start=day(5), end=day(4))) == stay
-    assert "Communication" in kinds(everything(client, patient, start=day(5)))
+    late = everything(client, patient, start=day(5))
+    assert kinds(late) == stay | {"Task", "Communication", "Provenance"}
+    assert promised(late) == {"inquiry-answer"}  # by when it was promised, as any Task
 
 
 def test_parameters_by_post(client: httpx.Client, patient: str) -> None:

@@ -125,7 +125,7 @@ def assert_all_came(server: Server, subscribers: dict[str, Subscriber]) -> None:
             until(lambda: {*subscriber.taken()} == {*range(1, count(client, id_) + 1)}, 60)  # noqa: B023
             number = count(client, id_)
             feed = events(server.url, number, params={"since": 0})
-            assert number > 3 * KILLS, "there was hardly any load"
+            assert number > KILLS, "there was hardly any load"
             told = first_told(subscriber)
             assert [*told] == [*range(1, number + 1)]
             assert [*told.values()] == [event["id"] for _, _, event in feed]

@@ -120,6 +120,9 @@ def test_an_answered_question_is_passed_on_no_more() -> None:
     verdict = decide(case(EventCode.INQUIRY_FORWARDED, asked="other", thread=answered))
     assert isinstance(verdict, Refusal)
     assert verdict.issues[0].cause is Cause.NOT_NOW
+    later = replace(answered, updated=Moment(NOW + timedelta(hours=1)))
+    crossed = decide(case(EventCode.INQUIRY_FORWARDED, asked="other", thread=later))
+    assert crossed is None, "it was passed on before the answer, which only came first"
     unknown = replace(REFERRED, status=Status.UNKNOWN)
     assert decide(case(EventCode.REFERRAL_ACCEPTED, thread=unknown)) == Parked("unknown-matter")
 

@@ -45,6 +45,7 @@ from tests.integration.stories.person import (
     municipality_changed,
     relative_registered,
 )
+from tests.integration.stories.plans import measure
 from tests.integration.stories.referrals import inquiry, referral, reply
 from tests.integration.stories.stays import (
     admission,
@@ -81,6 +82,7 @@ __all__ = [
     "hospital_stay",
     "identity_linked",
     "inquiry",
+    "measure",
     "message_id",
     "municipality_changed",
     "national_id",
