@@ -10,6 +10,7 @@ import subprocess
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import httpx
@@ -17,6 +18,7 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from schemas import topics
 from tests.integration.stories import (
+    OSLO,
     Matter,
     Resource,
     admission,
@@ -44,8 +46,11 @@ class Outside:
     """By message id, the number in the receiver's feed that it arrived with."""
 
     def send(self) -> Resource:
-        """Hand the admission of somebody new to the producer, which goes on trying where Kafka is away."""
-        message = admission(Matter(person(municipality=MUNICIPALITY)))
+        """Hand the admission of somebody new to the producer, which goes on trying where Kafka is away.
+
+        It has only just happened: nothing that it promises is overdue, so nobody is alarmed beside it.
+        """
+        message = admission(Matter(person(municipality=MUNICIPALITY), datetime.now(OSLO)))
         self.producer.send(topics.inbound(SENDER), json.dumps(message).encode())
         return message
 
