@@ -12,18 +12,20 @@ A corrected or cancelled entry has no text of its own: ``entry.admission.revise`
 
 import re
 from collections.abc import Mapping
-from datetime import tzinfo
+from dataclasses import fields, is_dataclass
+from datetime import date, tzinfo
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache, lru_cache, singledispatch
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel.core import negotiate_locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
 
 from pathways.moments import Moment
+from pathways.parties import Identifier, PartyRef
 
 LANGUAGES: Final = ("nb", "en")
 FRAMES: Final = ("revise", "cancel")
@@ -75,6 +77,61 @@ def catalogue(language: str) -> Mapping[str, str]:
     return {str(entry.id): str(entry.string) for entry in found if entry.id and entry.string}
 
 
+def told(facts: Any, language: str) -> list[str]:
+    """Everything that facts say, a line for each: what it is called, and the words."""
+    return [
+        f"{catalogue(language)[f'field.{one.name}'].capitalize()}: {words(value, language)}"
+        for one in fields(facts)
+        if (value := getattr(facts, one.name)) not in (None, (), "")
+    ]
+
+
+@singledispatch
+def words(value: object, language: str) -> str:
+    """One fact in words."""
+    if not is_dataclass(value):
+        return str(value)
+    parts = (getattr(value, one.name) for one in fields(value))
+    return ", ".join(words(part, language) for part in parts if part not in (None, (), ""))
+
+
+@words.register
+def _truth(value: bool, language: str) -> str:
+    return catalogue(language)["word.yes" if value else "word.no"]
+
+
+@words.register
+def _day(value: date, language: str) -> str:
+    return format_date(value, _DAY[language], locale=_LOCALES[language])
+
+
+@words.register(tuple)
+def _several(value: tuple[object, ...], language: str) -> str:
+    return "; ".join(words(one, language) for one in value)
+
+
+@words.register
+def _moment(value: Moment, language: str) -> str:
+    return moment(value, language)
+
+
+@words.register
+def _number(value: Identifier, _language: str) -> str:
+    return value.value.removeprefix("urn:uuid:")
+
+
+@words.register
+def _party(value: PartyRef, language: str) -> str:
+    return value.name or words(value.identifiers or value.endpoint or "", language)
+
+
+@words.register
+def _code(code: StrEnum, language: str) -> str:
+    """What a code of ours is called."""
+    kind = type(code).__name__
+    return catalogue(language).get(f"{_CODES.get(kind, kind.lower())}.{code}", str(code))
+
+
 def placeholders(text: str) -> frozenset[str]:
     """The names of the parameters in a text."""
     return frozenset(_PLACEHOLDER.findall(text))
@@ -87,10 +144,8 @@ def _fill(text: str, params: Mapping[str, str | Moment], language: str) -> str:
 
     def value(match: re.Match[str]) -> str:
         found = params.get(match[1], "")
-        if isinstance(found, StrEnum):  # a code of ours
-            kind = type(found).__name__
-            named = f"{_CODES.get(kind, kind.lower())}.{found}"
-            return catalogue(language).get(named, str(found))
+        if isinstance(found, StrEnum):
+            return _code(found, language)
         return moment(found, language) if isinstance(found, Moment) else found
 
     return _PLACEHOLDER.sub(value, _CLAUSE.sub(clause, text))

@@ -5,7 +5,7 @@ a moment, and what remains is what was known then.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from pathways.corrections import CORRECTIONS, Mark, Standing, standing
@@ -18,12 +18,12 @@ from pathways.facts import (
     MeetingFacts,
     StayFacts,
 )
-from pathways.messages import Author, Record
+from pathways.messages import Author, Message, Record
 from pathways.moments import Moment, SortKey
 from pathways.parties import Function, PartyRef
 from pathways.promises import PromiseKind
 
-__all__ = ["Entry", "Mark", "entries"]
+__all__ = ["Entry", "Mark", "bare", "entries", "unplaced"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,34 @@ def entries(threads: Mapping[str, Collection[Record]]) -> list[Entry]:
     """The entries of all threads' records, in the one order of events."""
     made = [pair for id_, records in threads.items() for pair in _thread_entries(id_, records)]
     return [entry for _, entry in sorted(made, key=lambda pair: pair[0])]
+
+
+def bare(entry: Entry) -> Entry:
+    """That there is such an entry, when, and whose: nothing of what it says, nor who wrote it."""
+    return replace(entry, facts=type(entry.facts)(), author=Author(), relatives=(), asked=None)
+
+
+def unplaced(message: Message) -> Entry:
+    """A message as the entry that it would be, before anybody knows whose matter it is about."""
+    return Entry(
+        id=message.id,
+        patient="",
+        thread="",
+        family=message.family,
+        code=message.code,
+        activity=message.activity,
+        happened=message.happened,
+        written=message.written,
+        received=message.written,
+        sender="",
+        sender_name=message.sender.name or "",
+        author=message.author,
+        marks=frozenset(),
+        message_id=message.id,
+        target=message.target,
+        replaced_by=None,
+        facts=message.facts,
+    )
 
 
 def _thread_entries(thread: str, records: Collection[Record]) -> Iterator[tuple[SortKey, Entry]]:

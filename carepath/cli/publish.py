@@ -59,12 +59,13 @@ def publish(
 
       carepath publish innlagt.xml
     """
-    sources = [(str(path), _read(path)) for path in files]
+    sources = [(str(path), read_file(path)) for path in files]
     receipts = list(_dry(sources) if dry_run else _sent(sources, url, organisation))
     show(receipts, as_json=as_json)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """A file's bytes. Raises ``Trouble``."""
     try:
         return path.read_bytes()
     except OSError as error:

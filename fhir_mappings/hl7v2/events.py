@@ -41,6 +41,7 @@ EVENTS: Final[Mapping[str, Mapping[str, Event]]] = {
         "A11": Event(EventCode.ADMISSION, Activity.CANCEL),
         "A12": Event(EventCode.TRANSFER, Activity.CANCEL),
         "A13": Event(EventCode.DISCHARGE, Activity.CANCEL),
+        "A16": Event(EventCode.DISCHARGE_READY),
         "A21": Event(EventCode.LEAVE_START),
         "A22": Event(EventCode.LEAVE_END),
         "A25": Event(EventCode.DISCHARGE_READY_WITHDRAWN),

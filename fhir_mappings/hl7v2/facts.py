@@ -13,7 +13,7 @@ from pathways.facts import InquiryFacts, ReferralFacts, ReportFacts, StayFacts, 
 from pathways.moments import Moment
 from pathways.parties import Identifier, PartyRef
 
-_CLASSES: Final[Mapping[str, str]] = {
+CLASSES: Final[Mapping[str, str]] = {
     "I": "IMP",
     "B": "IMP",  # obstetrics
     "E": "EMER",
@@ -22,12 +22,12 @@ _CLASSES: Final[Mapping[str, str]] = {
     "P": "PRENC",
 }
 """PV1-2 (table 0004) in v3-ActCode."""
-_KINDS: Final[Mapping[str, StayKind]] = {
+KINDS: Final[Mapping[str, StayKind]] = {
     "I": StayKind.HOSPITAL,
     "B": StayKind.HOSPITAL,
     "E": StayKind.EMERGENCY_WARD,
 }
-_PRIORITIES: Final[Mapping[str, str]] = {"S": "stat", "A": "asap", "R": "routine", "U": "urgent"}
+PRIORITIES: Final[Mapping[str, str]] = {"S": "stat", "A": "asap", "R": "routine", "U": "urgent"}
 """RF1-2 (table 0280) in FHIR's request-priority."""
 _ORGANISATIONS: Final[Mapping[str, str]] = {
     "ENH": codes.ORGANISATION_NUMBER,
@@ -36,6 +36,8 @@ _ORGANISATIONS: Final[Mapping[str, str]] = {
     "SOR": codes.SOR,
 }
 """PRD-7 names the register of a number; the Norwegian codes are those of kodeverk 9051."""
+STATUS_ASKED: Final = "referral-status"
+"""The topic of the question how far a referral has come."""
 _TEXTS: Final = frozenset(("TX", "FT", "ST"))
 
 
@@ -53,13 +55,13 @@ def moment(content: Content, clock: Clock, segment: Segment, number: int) -> Mom
 
 
 def stay(content: Content, clock: Clock, code: EventCode) -> StayFacts:
-    """PV1, PV2 and PID-29. The end counts only when the stay has ended: some fill it in beforehand."""
+    """PV1, PV2, PID-29 and notes. The end counts only when the stay has ended: some fill it in beforehand."""
     pv1, pv2, pid = content.first("PV1"), content.first("PV2"), content.first("PID")
     admitted = code is EventCode.ADMISSION
     ended = code in (EventCode.DISCHARGE, EventCode.DEATH)
     return StayFacts(
-        encounter_class=_CLASSES.get(pv1.at(2) or ""),
-        stay_kind=_KINDS.get(pv1.at(2) or "") if admitted else None,
+        encounter_class=CLASSES.get(pv1.at(2) or ""),
+        stay_kind=KINDS.get(pv1.at(2) or "") if admitted else None,
         begins=moment(content, clock, pv1, 44),
         ends=moment(content, clock, pv1, 45) if ended else None,
         provider=datatypes.facility(pv1.at(3, 4, 1), pv1.at(3, 4, 2), pv1.at(3, 4, 3)),
@@ -68,6 +70,7 @@ def stay(content: Content, clock: Clock, code: EventCode) -> StayFacts:
         disposition=datatypes.coded_text(pv1.value(36)) if ended else None,
         deceased=moment(content, clock, pid, 29) if code is EventCode.DEATH else None,
         identifiers=visit(content),
+        note="\n".join(_notes(content)) or None,
     )
 
 
@@ -89,7 +92,7 @@ def referral(content: Content, receiver: PartyRef | None) -> ReferralFacts:
     reason = datatypes.coded_text(rf1.value(10)) or next(filter(None, diagnoses), None)
     return ReferralFacts(
         title=datatypes.coded_text(rf1.value(3)),
-        priority=_PRIORITIES.get(rf1.at(2) or ""),
+        priority=PRIORITIES.get(rf1.at(2) or ""),
         reason=reason,
         requester=provider(content, "RP"),
         performer=provider(content, "RT") or receiver,
@@ -101,7 +104,7 @@ def referral(content: Content, receiver: PartyRef | None) -> ReferralFacts:
 def status_asked(content: Content, receiver: PartyRef | None) -> InquiryFacts:
     """REF^I15: how far a referral has come."""
     return InquiryFacts(
-        topic="referral-status",
+        topic=STATUS_ASKED,
         text="\n".join(_notes(content)) or None,
         owner=provider(content, "RT") or receiver,
         identifiers=referral_ids(content),

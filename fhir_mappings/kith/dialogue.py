@@ -15,9 +15,9 @@ from pathways.facts import InquiryFacts, ReferralFacts, StayFacts
 from pathways.messages import Author, Key, KeyRank
 from pathways.parties import Identifier, PartyRef
 
-_ON_RECEIVING: Final = "7"
+ON_RECEIVING: Final = "7"
 """7322: about receiving a patient who is ready to leave."""
-_STATUS: Final[Mapping[str, EventCode]] = {
+STATUS: Final[Mapping[str, EventCode]] = {
     "1": EventCode.REFERRAL_SCHEDULED,  # called in
     "2": EventCode.REFERRAL_ACCEPTED,  # has a right to care, the time comes later
     "3": EventCode.REFERRAL_RECEIVED,  # sent on: the one who gets it says the rest
@@ -70,7 +70,7 @@ def _free(reading: Reading, envelope: Envelope, document: Element) -> Told:
     """Free dialogue begins a conversation, or goes on in one; one theme is a municipality's answer to a ward."""
     note = reading.need(document, "Notat")
     theme = reading.needed(note, "TemaKodet")
-    if theme == _ON_RECEIVING:
+    if theme == ON_RECEIVING:
         return _capacity(reading, envelope, document)
     if envelope.parent:
         return _inquiry(reading, envelope, document, EventCode.REPLY, Activity.REPLY)
@@ -97,7 +97,7 @@ def _capacity(reading: Reading, envelope: Envelope, document: Element) -> Told:
 
 def _status(reading: Reading, envelope: Envelope, document: Element) -> Told:
     note = reading.need(document, "Notat")
-    code = _STATUS.get(reading.needed(note, "TemaKodet") or "")
+    code = STATUS.get(reading.needed(note, "TemaKodet") or "")
     if code is None:
         return _inquiry(reading, envelope, document, EventCode.REPLY, Activity.REPLY)
     named = {envelope.parent, envelope.conversation}

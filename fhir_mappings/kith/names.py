@@ -69,6 +69,27 @@ ALONE: Final[Mapping[str, str]] = {
 }
 """The type (8279) of a message without MsgHead, which may leave it out, by its namespace."""
 
+TYPES: Final[Mapping[str, str]] = {
+    "LOG_INNLAGT": "Melding om innlagt pasient",
+    "LOG_UTSKRIVNINGSKLAR": "Melding om utskrivningsklar pasient",
+    "LOG_AVMELDING": "Avmelding av utskrivningsklar pasient",
+    "LOG_UTSKREVET": "Melding om utskrevet pasient",
+    "LOG_DOD": "Orientering om dødsfall",
+    "HELSEOPPL_SOKNAD": "Helseopplysninger",
+    "INNLEGGELSESRAPPORT": "Innleggelsesrapport",
+    "UTSKRIVNINGSRAPPORT": "Utskrivningsrapport",
+    "OVERFORINGSRAPPORT": "Overføringsrapport",
+    "MEDISINSKE_OPPLYSNINGER": "Medisinske opplysninger",
+    "ORIENTERING_TJENESTETILBUD": "Orientering om tjenestetilbud",
+    "DIALOG_FORESPORSEL": "Forespørsel",
+    "DIALOG_SVAR": "Svar på forespørsel",
+    "DIALOG_HELSEFAGLIG": "Helsefaglig dialog",
+    "DIALOG_STATUS_HENVISNING": "Status på henvisning",
+}
+"""8279, what is sent of it, by its names."""
+
+PERSON_NUMBERS: Final = "2.16.578.1.12.4.1.1.8116"
+PARTY_NUMBERS: Final = "2.16.578.1.12.4.1.1.9051"
 PERSON_IDS: Final[Mapping[str, str]] = {
     "FNR": codes.FNR,
     "DNR": codes.DNR,

@@ -21,17 +21,17 @@ from pathways.messages import Author, Key
 from pathways.moments import Moment
 from pathways.parties import Identifier, PartyRef
 
-_ADMITTED, _DISCHARGED, _READY, _WITHDRAWN, _DEAD = "1", "2", "3", "4", "13"
+ADMITTED, DISCHARGED, READY, _WITHDRAWN, _DEAD = "1", "2", "3", "4", "13"
 """9121."""
 LOGISTICS: Final[Mapping[str, tuple[str, str, EventCode]]] = {
-    "LOG_INNLAGT": ("MeldingInnlagtPasient", _ADMITTED, EventCode.ADMISSION),
-    "LOG_UTSKRIVNINGSKLAR": ("MeldingUtskrivningsklarPasient", _READY, EventCode.DISCHARGE_READY),
+    "LOG_INNLAGT": ("MeldingInnlagtPasient", ADMITTED, EventCode.ADMISSION),
+    "LOG_UTSKRIVNINGSKLAR": ("MeldingUtskrivningsklarPasient", READY, EventCode.DISCHARGE_READY),
     "LOG_AVMELDING": (
         "AvmeldingUtskrivningsklarPasient",
         _WITHDRAWN,
         EventCode.DISCHARGE_READY_WITHDRAWN,
     ),
-    "LOG_UTSKREVET": ("MeldingOmUtskrevetPasient", _DISCHARGED, EventCode.DISCHARGE),
+    "LOG_UTSKREVET": ("MeldingOmUtskrevetPasient", DISCHARGED, EventCode.DISCHARGE),
     "LOG_DOD": ("OrienteringOmDod", _DEAD, EventCode.DEATH),
 }
 """By type: the element that its document has, the event in it that the message is about, and what that is."""
@@ -53,7 +53,7 @@ def logistics(reading: Reading, envelope: Envelope, document: Element) -> Told:
         code = EventCode.DEATH if state in _DEAD_AT_DISCHARGE else code
     happened = events.get(wanted)
     facts = _facts(reading, envelope, document, part, code, happened)
-    facts = replace(facts, begins=events.get(_ADMITTED))
+    facts = replace(facts, begins=events.get(ADMITTED))
     return _told(reading, envelope, document, facts, code, happened)
 
 
@@ -65,8 +65,8 @@ def early_notice(reading: Reading, envelope: Envelope, document: Element) -> Tol
     notes = reading.all(document, "MedisinskfagligeOpplysninger")
     facts = StayFacts(
         municipal_need=Need.YES,
-        expected_ready=events.get(_READY),
-        begins=events.get(_ADMITTED),
+        expected_ready=events.get(READY),
+        begins=events.get(ADMITTED),
         provider=envelope.sender,
         ward=_ward(reading, document),
         note=with_attachments(plain(notes), envelope),

@@ -52,7 +52,8 @@ def test_the_envelope_is_understood(message: Message) -> None:
 def happened(message: Message) -> datetime | date:
     """When it is said to have happened, or the event's own time."""
     own = {"admission": ("begins",), "emergency-contact": ("begins",), "discharge": ("ends",)}
-    fields = own | {"death": ("deceased", "ends")}
+    courses = {"course-started": ("begins",), "course-ended": ("ends",)}
+    fields = own | courses | {"death": ("deceased", "ends")}
     told = (getattr(message, name) for name in fields.get(message.event, ()))
     return message.happened or next((one for one in told if one), message.written)
 
