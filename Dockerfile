@@ -5,6 +5,7 @@ WORKDIR /source
 RUN python -m venv --without-pip /opt/carepath
 COPY requirements/run.txt requirements/
 RUN pip --python /opt/carepath install --no-cache-dir --require-hashes --requirement requirements/run.txt
+# With Designsystemet, where `make design` has brought it in before; the pages are readable without.
 COPY . .
 # What builds the package stays behind.
 RUN pip --python /opt/carepath install --no-cache-dir --no-deps --no-build-isolation . \

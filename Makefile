@@ -1,5 +1,5 @@
 # `make demo` and `make test` do everything on a fresh machine. ARGS="…" is passed on to the program.
-.PHONY: install demo test coverage check compose-check bench chaos soak fuzz format lock
+.PHONY: install demo design test a11y coverage check compose-check bench chaos soak fuzz format lock
 .DEFAULT_GOAL := check
 
 BIN := .venv/bin
@@ -19,16 +19,31 @@ $(INSTALLED): requirements/dev.txt pyproject.toml client/pyproject.toml | $(BIN)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable client
 	@touch $@
 
-demo: $(INSTALLED)
+demo: $(INSTALLED) design
 	$(BIN)/carepath demo $(ARGS)
+
+# Designsystemet from npm, pinned with its integrity; not in the repository. Pages are readable without it.
+DESIGN := carepath/ui/static/design
+design: $(DESIGN)/theme.css
+
+$(DESIGN)/theme.css: design/package.json design/package-lock.json
+	@if command -v npm >/dev/null && npm ci --prefix design --ignore-scripts --no-audit --no-fund --loglevel=error; then \
+		mkdir -p $(DESIGN) && cp design/node_modules/@digdir/designsystemet-css/dist/src/index.css $(DESIGN)/designsystemet.css \
+		&& cp design/node_modules/@digdir/designsystemet-theme/brand/digdir.css $(DESIGN)/theme.css; \
+	else echo "Without npm the pages have our own stylesheet alone. Debian: apt install nodejs npm" >&2; fi
 
 # A database waits for the disk at every commit; a RAM disk with a gigabyte to spare does not keep it waiting.
 RAM = $(shell test -w /dev/shm && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 1048576 { print "/dev/shm" }')
 
 # Three quarters of the tests wait for a server, so two workers suit a small machine.
 test coverage: export PYTEST_DEBUG_TEMPROOT ?= $(RAM)
-test: $(INSTALLED)
+test: $(INSTALLED) design
 	$(BIN)/pytest -n 2 $(ARGS)
+
+# Every page in every language, theme, width and state; CI takes pairs of them.
+a11y: export CAREPATH_A11Y = all
+a11y: $(INSTALLED) design
+	$(BIN)/pytest tests/e2e/test_accessibility.py $(ARGS)
 
 # The same tests, counted: half as long again.
 coverage: $(INSTALLED)
@@ -63,9 +78,15 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# A million inputs for each reader of strangers' bytes; what it finds stays in .fuzz, and it goes on from there.
+# A million inputs for each reader of strangers' bytes; what it finds stays in .fuzz, and it goes on from there. Then
+# 200 requests of each kind by each kind of caller.
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz $(ARGS)
+	$(if $(ARGS),,SCHEMATHESIS_EXAMPLES=200 $(BIN)/pytest -q --timeout 3600 $(wildcard tests/integration/test_schemathesis*.py))
+
+# Breaks the rules of access and of the access log in every place, and counts what the tests notice. ARGS="sight bars": those.
+mutate: $(INSTALLED)
+	$(BIN)/python -m scripts.mutate $(ARGS)
 
 # Renews the locks after a change of dependencies; LOCK="--upgrade" takes newer versions too.
 LOCKED := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

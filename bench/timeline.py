@@ -25,7 +25,7 @@ def run() -> Iterator[Figure]:
         with stores.fresh(store) as url:
             with stores.opened(url) as database:
                 service = Service(database)
-                patients = {entries: _patient(service, entries) for entries in ENTRIES}
+                patients = {entries: patient_with(service, entries) for entries in ENTRIES}
             with serving(url, servers.run_folder() / f"timeline-{store}.log") as server:
                 for entries, times in ENTRIES.items():
                     path = f"/fhir/Patient/{patients[entries]}/$timeline"
@@ -33,7 +33,7 @@ def run() -> Iterator[Figure]:
                     yield from _told(store, entries, seconds, size)
 
 
-def _patient(service: Service, entries: int) -> str:
+def patient_with(service: Service, entries: int) -> str:
     """The key of a patient about whom so many messages came."""
     told = chain.from_iterable(stay(entries) for _ in range(entries))
     batch = [Submission(orjson.dumps(message)) for message in islice(told, entries)]

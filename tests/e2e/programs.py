@@ -13,7 +13,7 @@ import orjson
 
 from carepath.cli.demo.story import Step
 from fhir_mappings import outbound
-from tests.servers import PATIENCE, answers
+from tests.servers import PATIENCE, answers, out_of_sight
 
 PROGRAM = (sys.executable, "-m", "carepath")
 
@@ -26,9 +26,10 @@ def environment(**added: str) -> dict[str, str]:
 
 def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """The finished program with its output."""
+    typed, hidden = out_of_sight(arguments)
     return subprocess.run(
-        [*PROGRAM, *arguments],
-        env=environment(**settings),
+        [*PROGRAM, *typed],
+        env=environment(**settings, **hidden),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -39,9 +40,10 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
     """The program running; it is stopped on leaving."""
+    typed, hidden = out_of_sight(arguments)
     process = subprocess.Popen(
-        [*PROGRAM, *arguments],
-        env=environment(**settings),
+        [*PROGRAM, *typed],
+        env=environment(**settings, **hidden),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,5 +1,6 @@
 """``carepath backup``, ``restore`` and ``retention`` as an operator uses them."""
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_back_up_and_restore(told: str, tmp_path: Path) -> None:
 
     without_key = run("restore", str(file), "--database-url", url)
     assert (without_key.returncode, "there is no key" in without_key.stderr) == (1, True)
-    (elsewhere / "carepath.key").write_bytes((tmp_path / "carepath.key").read_bytes())
+    shutil.copy(tmp_path / "carepath.key", elsewhere / "carepath.key")
     tried = run("restore", str(file), "--dry-run", "--database-url", url)
     assert (tried.returncode, "Restored" in tried.stdout) == (0, False)
     restored = run("restore", str(file), "--database-url", url)
@@ -53,6 +54,7 @@ def test_back_up_and_restore(told: str, tmp_path: Path) -> None:
 def test_another_key_is_refused(told: str, tmp_path: Path) -> None:
     """The manifest knows whose it is."""
     file, other = tmp_path / "monday.carepath", tmp_path / "other.key"
+    other.touch(mode=0o600)
     other.write_bytes(b"o" * 32)
     assert run("backup", str(file), CAREPATH_DATABASE_URL=told).returncode == 0
     url = f"sqlite:///{tmp_path / 'other.db'}"
@@ -71,6 +73,9 @@ def test_retention_says_what_goes(told: str) -> None:
 
 def test_going_back_a_release(told: str) -> None:
     """``migrate --to`` takes the schema back, and ``migrate`` forward again; an unknown one is refused."""
+    encrypted = run("migrate", "--to", "0002", "--database-url", told)
+    assert (encrypted.returncode, "carepath encrypt --undo" in encrypted.stderr) == (1, True)
+    assert run("encrypt", "--undo", "--database-url", told).returncode == 0
     assert run("migrate", "--to", "0002", "--database-url", told).returncode == 0
     assert "older version" in run("rebuild", "--database-url", told).stderr
     assert run("migrate", "--database-url", told).returncode == 0

@@ -14,4 +14,9 @@ changes.addEventListener("message", async ({ data: version }) => {
   const news = document.getElementById("news");
   news.textContent = news.dataset.text;
 });
+changes.addEventListener("error", async () => {
+  if (changes.readyState !== EventSource.CLOSED) return; // it tries again by itself
+  const answer = await fetch(location.href, { redirect: "manual" });
+  if (answer.type === "opaqueredirect" || answer.status === 404) location.reload(); // to sign in, and back
+});
 addEventListener("pagehide", () => changes.close());
