@@ -20,7 +20,7 @@ from fhir_mappings.elements import (
 from fhir_mappings.references import about, instant, party
 from fhir_mappings.slots import Coded, Input
 from pathways.events import RULES, EventCode, Family
-from pathways.facts import ApplicationFacts, Outcome
+from pathways.facts import ApplicationFacts, Outcome, known_as
 from pathways.pathway import Thread
 from pathways.transitions import Status
 
@@ -74,6 +74,6 @@ def resources(thread: Thread, writing: Writing) -> list[JSON]:
         **instant("lastModified", thread.updated),
         **party("requester", thread.sender),
     }
-    facts = thread.facts if isinstance(thread.facts, ApplicationFacts) else ApplicationFacts()
+    facts = known_as(ApplicationFacts, thread.facts)
     write_fields(writing, _TASK, facts, task)
     return [task | party("owner", thread.owner)]

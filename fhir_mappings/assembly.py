@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Final
 from uuid import UUID
 
-from fhir_mappings import languages
+from fhir_mappings import labels, languages
 from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import (
     BROKER_NAME,
@@ -100,6 +100,7 @@ def header(bundle: Assembly) -> tuple[JSON, JSON]:
     id_ = message.id if FHIR_ID.fullmatch(message.id) else stable_id(message.id, "MessageHeader")
     url = f"urn:uuid:{id_}" if _is_uuid(id_) else f"{base_url}/MessageHeader/{id_}"
     resource: JSON = {"resourceType": "MessageHeader", "id": id_}
+    labels.put_markings(resource, message.markings)
     reference = bundle.put(resource, url)
     resource["eventCoding"] = {"system": PATHWAY_EVENT, "code": str(message.code)}
     if told := [_destination(bundle, one) for one in message.destinations]:
@@ -170,6 +171,7 @@ def _person(bundle: Assembly, author: Author) -> JSON:
 def patient(bundle: Assembly, described: Patient) -> JSON:
     """Write the Patient; gives the resource, to which facts may be added."""
     elements: JSON = {"identifier": [as_identifier(one) for one in described.identifiers]}
+    labels.put_protection(elements, described.protection)
     if name := _name(described):
         elements["name"] = [{"use": "official"} | name]
     if described.gender:

@@ -27,15 +27,22 @@ RELIABLE_CACHE_MINUTES: Final = 7 * 24 * 60
 
 _DEFINITIONS: Final = "http://hl7.org/fhir"
 _OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Patient": ("timeline", "summary", "everything"),
+    "Patient": ("timeline", "summary", "everything", "access-log"),
     "Encounter": ("payment-days",),
     "MessageHeader": ("where",),
 }
-_MADE_HERE: Final = frozenset({EventCode.HANDOVER_SUMMARY, EventCode.MISADDRESSED})
+_PARAMETERS: Final = "http://hl7.org/fhir/SearchParameter"
+_OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+_MADE_HERE: Final = frozenset(
+    {EventCode.HANDOVER_SUMMARY, EventCode.MISADDRESSED, EventCode.GLASS_BROKEN}
+)
 
 
-def statement(*, base_url: str, version: str, date: datetime) -> JSON:
-    """The statement of this instance. ``base_url`` is its FHIR address, ``version`` that of Carepath."""
+def statement(*, base_url: str, version: str, date: datetime, token_url: str | None = None) -> JSON:
+    """The statement of this instance. ``base_url`` is its FHIR address, ``version`` that of Carepath.
+
+    ``token_url``: where clients get access tokens (SMART App Launch 2.2); none in open mode.
+    """
     return {
         "resourceType": "CapabilityStatement",
         "id": "carepath",
@@ -52,8 +59,25 @@ def statement(*, base_url: str, version: str, date: datetime) -> JSON:
         "implementation": {"description": "This Carepath server", "url": base_url},
         "fhirVersion": "4.0.1",
         "format": ["json", "xml", FHIR_JSON, FHIR_XML],
-        "rest": [_rest()],
+        "rest": [_rest() | _security(token_url)],
         "messaging": [_messaging(base_url)],
+    }
+
+
+def _security(token_url: str | None) -> JSON:
+    if token_url is None:
+        return {}
+    coding = {
+        "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+        "code": "SMART-on-FHIR",
+    }
+    token = {"url": "token", "valueUri": token_url}
+    return {
+        "security": {
+            "extension": [{"url": _OAUTH_URIS, "extension": [token]}],
+            "service": [{"coding": [coding]}],
+            "description": "SMART Backend Services: see .well-known/smart-configuration.",
+        }
     }
 
 
@@ -69,7 +93,7 @@ def _rest() -> JSON:
             },
             *(
                 {"name": name, "definition": f"{CAREPATH}/OperationDefinition/{name}"}
-                for name in ("mailbox", "confirm", "worklist", "quiet", "statistics")
+                for name in ("mailbox", "confirm", "worklist", "quiet", "statistics", "break-glass")
             ),
         ],
     }
@@ -107,6 +131,17 @@ def _others() -> Iterable[JSON]:
     yield {"type": "Binary", "interaction": _interactions("read")}
     yield {"type": "Bundle", "interaction": _interactions("read")}
     yield {"type": "MessageHeader", **_operations("MessageHeader")}
+    yield {
+        "type": "AuditEvent",
+        "interaction": _interactions("read", "search-type"),
+        "searchParam": [
+            {"name": name, "definition": f"{_PARAMETERS}/{of}", "type": type_}
+            for name, of, type_ in (
+                ("patient", "AuditEvent-patient", "reference"),
+                ("date", "AuditEvent-date", "date"),
+            )
+        ],
+    }
 
 
 def _interactions(*codes: str) -> list[JSON]:

@@ -35,7 +35,7 @@ from fhir_mappings.periods import Bound, in_order, make_comparable
 from fhir_mappings.references import about
 from fhir_mappings.slots import Input
 from pathways.events import EventCode
-from pathways.facts import CoordinatorFacts, Role
+from pathways.facts import CoordinatorFacts, Role, known_as
 from pathways.messages import Author
 from pathways.moments import Moment
 from pathways.parties import PartyRef
@@ -252,7 +252,7 @@ def finished(resource: JSON, facts: CoordinatorFacts, zone: tzinfo) -> None:
 
 def resources(thread: Thread, writing: Writing) -> list[JSON]:
     """The team as it stands: every term, what is offered, and every absence, role by role."""
-    team = thread.facts if isinstance(thread.facts, Team) else Team()
+    team = known_as(Team, thread.facts)
     care_team: JSON = {
         "resourceType": "CareTeam",
         "id": thread.id,

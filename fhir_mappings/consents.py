@@ -16,6 +16,7 @@ from fhir_mappings.codes import (
     CONSENT_KIND,
     CONSENT_SCOPE,
     DATA_ABSENT,
+    MATTER_FAMILY,
     ORAL_CONSENT,
     PARTICIPATION,
 )
@@ -40,14 +41,15 @@ from fhir_mappings.parties import human_name, party
 from fhir_mappings.periods import Bound, in_order, make_comparable
 from fhir_mappings.references import about, writing
 from fhir_mappings.slots import Coded
-from pathways.events import EventCode
-from pathways.facts import ConsentFacts, ConsentKind
+from pathways.events import EventCode, Family
+from pathways.facts import ConsentFacts, ConsentKind, known_as
 from pathways.parties import Directory, PartyRef
 from pathways.pathway import Thread
 from pathways.states import Consents, Provision
 from pathways.timeline import Entry
 
 _PERSON: Final = "RelatedPerson"
+_PROFESSIONAL: Final = "Practitioner"
 
 
 # --- slots
@@ -90,19 +92,38 @@ class _Actor:
 
 
 def _read_party(reading: Reading, value: JSON, place: Place) -> PartyRef | None:
-    """An organisation; of a relative nothing."""
-    return None if value.get("type") == _PERSON else party(reading.parts, value, place.resource)
-
-
-def _read_person(reading: Reading, value: JSON, place: Place) -> str | None:
-    """A relative's name."""
+    """An organisation; of a person nothing."""
+    if value.get("type") in (_PERSON, _PROFESSIONAL):
+        return None
     found = reading.parts.resolve(value, place.resource)
-    if found is not None:
-        return human_name(found) if found["resourceType"] == _PERSON else None
-    return value.get("display") if value.get("type") == _PERSON else None
+    alone = found is not None and found["resourceType"] == _PROFESSIONAL
+    return None if alone else party(reading.parts, value, place.resource)
 
 
-_NAME: Final = Kind(_read_person, lambda _, value: {"type": _PERSON, "display": value})
+def _called(type_: str) -> Kind:
+    """The name of a person of this type."""
+
+    def read(reading: Reading, value: JSON, place: Place) -> str | None:
+        found = reading.parts.resolve(value, place.resource)
+        if found is not None:
+            return human_name(found) if found["resourceType"] == type_ else None
+        return value.get("display") if value.get("type") == type_ else None
+
+    return Kind(read, lambda _, value: {"type": type_, "display": value})
+
+
+def _read_matters(reading: Reading, value: list[JSON], place: Place) -> tuple[str, ...] | None:
+    """The kinds of matters it covers; one that we do not know is a fault: it would cover all without it."""
+    ours = [one.get("code", "") for one in value if one.get("system") == MATTER_FAMILY]
+    if not {*ours} <= {*Family}:
+        text = f"Unknown code; known are: {', '.join(Family)}."
+        reading.parts.fault("code-invalid", text, place.resource, place.path)
+    return tuple(sorted({*ours} & {*Family})) or None
+
+
+_MATTERS: Final = Kind(
+    _read_matters, lambda _, value: [{"system": MATTER_FAMILY, "code": code} for code in value]
+)
 _NAMED: Final = Kind(_read_party, PARTY.write)
 
 
@@ -113,7 +134,9 @@ _SHAPE: Final[Shape] = {
     "Consent": (
         Field("consent", Coded("category", CONSENT_KIND, many=True), code_of(ConsentKind)),
         Field("party", _Provision(_Actor()), _NAMED),
-        Field("person", _Provision(_Actor()), _NAME),
+        Field("person", _Provision(_Actor()), _called(_PERSON)),
+        Field("professional", _Provision(_Actor()), _called(_PROFESSIONAL)),
+        Field("covers", _Provision(At("class")), _MATTERS),
         Field("document", _Provision(At("data", 0, "reference", "identifier", "value"))),
         Field("since", _Provision(Bound("start")), MOMENT),
         Field("until", _Provision(Bound("end")), MOMENT),
@@ -160,8 +183,8 @@ def finished(resource: JSON, facts: ConsentFacts, zone: tzinfo) -> None:
 
 def of_entry(entry: Entry, thread: Thread, directory: Directory, *, stands: bool) -> JSON:
     """The Consent that an entry states, as it is now: in force, ended, or never meant."""
-    facts = entry.facts if isinstance(entry.facts, ConsentFacts) else ConsentFacts()
-    state = thread.facts if isinstance(thread.facts, Consents) else Consents()
+    facts = known_as(ConsentFacts, entry.facts)
+    state = known_as(Consents, thread.facts)
     provision = next((one for one in state.provisions if one.record == entry.id), None)
     resource: JSON = {
         "resourceType": "Consent",

@@ -23,7 +23,7 @@ from fhir_mappings.options import OSLO
 from fhir_mappings.periods import Bound
 from fhir_mappings.references import about
 from pathways.events import RULES, EventCode, Family
-from pathways.facts import CourseFacts
+from pathways.facts import CourseFacts, known_as
 from pathways.pathway import Thread
 from pathways.transitions import Status
 
@@ -89,7 +89,7 @@ _STATUS: Final[Mapping[Status, str]] = {
 
 def resources(thread: Thread, writing: Writing) -> list[JSON]:
     """The EpisodeOfCare, and the Appointment where one is known."""
-    facts = thread.facts if isinstance(thread.facts, CourseFacts) else CourseFacts()
+    facts = known_as(CourseFacts, thread.facts)
     episode: JSON = {
         "resourceType": "EpisodeOfCare",
         "id": thread.id,

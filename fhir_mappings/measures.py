@@ -22,7 +22,7 @@ from fhir_mappings.elements import (
 from fhir_mappings.references import about, instant, party
 from fhir_mappings.slots import Input
 from pathways.events import RULES, EventCode, Family
-from pathways.facts import FollowUpFacts, MeasureFacts
+from pathways.facts import FollowUpFacts, MeasureFacts, known_as
 from pathways.pathway import Thread
 from pathways.transitions import Status
 
@@ -90,7 +90,7 @@ CODES: Final[Mapping[EventCode, str]] = {
 
 def measure(thread: Thread, writing: Writing) -> list[JSON]:
     """Its Task; ``planning.linked`` says which CarePlan it belongs to."""
-    facts = thread.facts if isinstance(thread.facts, MeasureFacts) else MeasureFacts()
+    facts = known_as(MeasureFacts, thread.facts)
     task = _task(thread, EventCode.MEASURE_PROMISED)
     write_fields(writing, _MEASURE, facts, task)
     return [task | party("owner", thread.owner)]
@@ -98,7 +98,7 @@ def measure(thread: Thread, writing: Writing) -> list[JSON]:
 
 def follow_up(thread: Thread, writing: Writing) -> list[JSON]:
     """Its Task, which goes on from one contact to the next."""
-    facts = thread.facts if isinstance(thread.facts, FollowUpFacts) else FollowUpFacts()
+    facts = known_as(FollowUpFacts, thread.facts)
     task = _task(thread, EventCode.FOLLOW_UP)
     write_fields(writing, _FOLLOW_UP, facts, task)
     return [task | party("owner", thread.owner)]

@@ -34,7 +34,7 @@ from fhir_mappings.references import about
 from fhir_mappings.slots import Coded, Venue
 from fhir_mappings.times import instant_text
 from pathways.events import EventCode
-from pathways.facts import MeetingFacts, MeetingKind
+from pathways.facts import MeetingFacts, MeetingKind, known_as
 from pathways.parties import PartyRef
 from pathways.pathway import Thread
 from pathways.states import Meeting
@@ -159,7 +159,7 @@ _STATUS: Final = {True: "accepted", False: "declined", None: "tentative"}
 
 def resources(thread: Thread, writing: Writing) -> list[JSON]:
     """The Appointment: who summons, and each of those summoned with their answer."""
-    meeting = thread.facts if isinstance(thread.facts, Meeting) else Meeting()
+    meeting = known_as(Meeting, thread.facts)
     facts = meeting.facts
     resource: JSON = {
         "resourceType": "Appointment",

@@ -28,6 +28,7 @@ from pathways.facts import (
     ReceiptFacts,
     ReportFacts,
     StayFacts,
+    known_as,
 )
 from pathways.messages import Key, KeyRank, Message
 
@@ -119,8 +120,7 @@ def _is_wanted(kind: str, message: Message) -> bool:
 
 
 def _relatives(bundle: Assembly, about: JSON | None) -> list[JSON]:
-    facts = bundle.message.facts
-    relatives = facts.relatives if isinstance(facts, PersonFacts) else None
+    relatives = known_as(PersonFacts, bundle.message.facts).relatives
     return [
         bundle.add("RelatedPerson", str(number), {"patient": about} | related_person(one))
         for number, one in enumerate(relatives or ())

@@ -29,7 +29,7 @@ from fhir_mappings.options import OSLO
 from fhir_mappings.periods import Bound
 from fhir_mappings.references import about
 from pathways.events import RULES, EventCode, Family
-from pathways.facts import Goal, Participant, PlanFacts
+from pathways.facts import Goal, Participant, PlanFacts, known_as
 from pathways.moments import Moment
 from pathways.pathway import Thread
 from pathways.transitions import Status
@@ -170,7 +170,7 @@ def resources(thread: Thread, writing: Writing) -> list[JSON]:
         "subject": about("Patient", thread.patient),
         **_created(thread.begun),
     }
-    facts = thread.facts if isinstance(thread.facts, PlanFacts) else PlanFacts()
+    facts = known_as(PlanFacts, thread.facts)
     write_fields(writing, _PLAN, facts, plan)
     if facts.begins and facts.ends:
         periods.set_right(plan["period"], facts.begins, facts.ends, OSLO)

@@ -109,6 +109,12 @@ _REFERRAL: Final[Shape] = {
         Field("proposed", _detail("proposed-performer", "valueReference"), PARTY),
     ),
 }
+_BROKER_TASK: Final[Shape] = {
+    "Task": (
+        Field("about", At("focus", "identifier", "value")),
+        Field("note", At("note", 0, "text")),
+    )
+}
 _OF_FAMILY: Final[Mapping[Family, Shape]] = {
     Family.STAY: _STAY,
     Family.EMERGENCY: _STAY,
@@ -151,12 +157,8 @@ _OF_EVENT: Final[Mapping[EventCode, Shape]] = {
             Field("note", Either(At("issue", 0, "details", "text"), At("issue", 0, "diagnostics"))),
         ),
     },
-    EventCode.MISADDRESSED: {
-        "Task": (
-            Field("about", At("focus", "identifier", "value")),
-            Field("note", At("note", 0, "text")),
-        )
-    },
+    EventCode.MISADDRESSED: _BROKER_TASK,
+    EventCode.GLASS_BROKEN: _BROKER_TASK,
 }
 
 

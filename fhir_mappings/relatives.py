@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
-from fhir_mappings.bundle import JSON
+from fhir_mappings.bundle import JSON, identifiers
 from fhir_mappings.codes import RELATIVE_AUTHORITY, RELATIVE_ROLE
-from fhir_mappings.elements import Extension, codes
+from fhir_mappings.elements import Extension, as_identifier, codes
 from fhir_mappings.parties import human_name, telecom
 from fhir_mappings.references import about
 from fhir_mappings.times import Unreadable, day
 from pathways.corrections import standing
-from pathways.facts import PersonFacts, Relative, RelativeRole
+from pathways.facts import PersonFacts, Relative, RelativeRole, known_as
 from pathways.messages import Record, stable_id
 from pathways.pathway import Thread
 
@@ -34,6 +35,7 @@ def relative(resource: JSON) -> Relative | None:
         tuple(dict.fromkeys(role for role in roles if role)),
         next(iter(_AUTHORITY.find(resource)), None),
         _born(resource.get("birthDate")),
+        identifiers(resource.get("identifier")),
     )
 
 
@@ -48,6 +50,8 @@ def _born(text: str | None) -> date | None:
 def related_person(one: Relative) -> JSON:
     """A relative as the elements of a RelatedPerson."""
     elements: JSON = {"name": [{"text": one.name}]}
+    if one.identifiers:
+        elements["identifier"] = [as_identifier(known) for known in one.identifiers]
     concepts: list[JSON] = [{"text": one.relationship}] if one.relationship else []
     concepts += ({"coding": [{"system": RELATIVE_ROLE, "code": str(r)}]} for r in one.roles)
     if concepts:
@@ -78,12 +82,12 @@ def of_records(thread: Thread, records: Collection[Record]) -> Iterator[JSON]:
             "id": stable_id("relative", thread.patient, name[0], str(name[1])),
             "active": name in now,
             "patient": about("Patient", thread.patient),
-            **related_person(relative),
+            **related_person(replace(relative, identifiers=())),  # whoever cares needs no number
         }
 
 
 def _relatives(facts: object) -> Sequence[Relative]:
-    return (facts.relatives or ()) if isinstance(facts, PersonFacts) else ()
+    return known_as(PersonFacts, facts).relatives or ()
 
 
 def _named(relatives: Iterable[Relative]) -> Iterator[tuple[Named, Relative]]:

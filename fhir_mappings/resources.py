@@ -14,6 +14,7 @@ from fhir_mappings import (
     applying,
     care_team,
     courses,
+    labels,
     languages,
     measures,
     meetings,
@@ -36,7 +37,7 @@ from fhir_mappings.options import OSLO
 from fhir_mappings.profile import SHAPES
 from fhir_mappings.references import about, instant, party, writing
 from pathways.events import EventCode, Family
-from pathways.facts import ReferralFacts
+from pathways.facts import ReferralFacts, known_as
 from pathways.parties import Directory, Identifier, Party
 from pathways.pathway import Header, Thread
 from pathways.transitions import Status
@@ -98,7 +99,7 @@ _FOCUS: Final[Mapping[Family, str]] = {
 
 
 def _referral(thread: Thread, writing: Writing) -> list[JSON]:
-    facts = thread.facts if isinstance(thread.facts, ReferralFacts) else ReferralFacts()
+    facts = known_as(ReferralFacts, thread.facts)
     shape = SHAPES[EventCode.REFERRAL]
     order = _order(thread)
     write_fields(writing, shape["ServiceRequest"], facts, order)
@@ -161,6 +162,7 @@ def patient(header: Header, identifiers: Iterable[Identifier], key: str) -> JSON
     """The Patient: demographics as they were last told, with every identifier."""
     listed = [as_identifier(one) for one in identifiers]
     resource: JSON = {"resourceType": "Patient", "id": key}
+    labels.put_protection(resource, header.told("protection"))
     if listed:
         resource["identifier"] = listed
     if name := _name(header):
@@ -191,7 +193,9 @@ def _name(header: Header) -> JSON:
 
 
 def _live(header: Header, resource: JSON) -> None:
-    """The addresses: at home, and where the person stays now."""
+    """The addresses: at home, and where the person stays now; of who is protected none."""
+    if header.told("protection") is not None:
+        return
     person, addresses = header.person, []
     if home := person.home_municipality or header.told("municipality"):
         addresses.append(_address("home", home))

@@ -159,7 +159,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
             "Task-focus",
             "focus",
             *("Encounter", "ServiceRequest", "Communication", "EpisodeOfCare", "CareTeam"),
-            *("CarePlan", "Appointment", "Task", "Consent"),
+            *("Appointment", "Task"),
         ),
         "encounter": _reference("Task-encounter", "encounter", "Encounter"),
         "based-on": _reference("Task-based-on", "basedOn", "CarePlan"),

@@ -54,6 +54,7 @@ _TASK_STATUS: Final[Mapping[EventCode, str]] = {
     EventCode.REFERRAL_COMPLETED: "completed",
     EventCode.REFERRAL_WITHDRAWN: "cancelled",
     EventCode.MISADDRESSED: "requested",
+    EventCode.GLASS_BROKEN: "requested",
     **measures.CODES,
     EventCode.REMINDER: "requested",
     EventCode.DEADLINE_MISSED: "requested",

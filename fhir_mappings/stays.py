@@ -16,7 +16,7 @@ from fhir_mappings.options import OSLO
 from fhir_mappings.profile import SHAPES
 from fhir_mappings.references import about, instant, party
 from pathways.events import EventCode
-from pathways.facts import StayFacts
+from pathways.facts import StayFacts, known_as
 from pathways.parties import Function
 from pathways.pathway import Task, Thread
 from pathways.transitions import Status
@@ -39,7 +39,7 @@ _SHAPE: Final = SHAPES[EventCode.ADMISSION]
 
 def resources(thread: Thread, writing: Writing) -> list[JSON]:
     """The Encounter, its EpisodeOfCare, and the Task if there is one."""
-    facts = thread.facts if isinstance(thread.facts, StayFacts) else StayFacts()
+    facts = known_as(StayFacts, thread.facts)
     encounter = _encounter(thread, facts, writing)
     made = [encounter, _episode(thread, facts, encounter)]
     return [*made, _task(thread, thread.task, facts, writing)] if thread.task else made

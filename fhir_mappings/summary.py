@@ -6,7 +6,7 @@ nobody told gives no line, and a section without lines is left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -34,7 +34,9 @@ from pathways.facts import (
     Relative,
     ReportFacts,
     StayFacts,
+    known_as,
 )
+from pathways.handing import Joining
 from pathways.messages import Author, Destination, Message, Patient, Record, stable_id
 from pathways.moments import Moment
 from pathways.parties import Directory, Identifier, Party, PartyRef
@@ -57,6 +59,15 @@ class Handover:
         """The name of a party."""
         known = self.directory.parties.get(key or "")
         return known.name if known else key
+
+
+def cut(whole: Handover, joining: Joining) -> Handover:
+    """What somebody who joins is told of it."""
+    return replace(
+        whole,
+        threads=joining.matters(whole.threads),
+        reports=joining.reports(whole.reports),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +170,22 @@ def misaddressed(
     return _Envelope(id, receiver, at, base_url).around(EventCode.MISADDRESSED, facts, None)
 
 
+def glass_broken(  # noqa: PLR0913 -- each by name
+    *,
+    id: str,  # noqa: A002 — FHIR's name
+    name: str,
+    glass: str,
+    receiver: Party,
+    at: datetime,
+    base_url: str,
+    language: str = "nb",
+) -> JSON:
+    """What an organisation is told of one of its own who read without a grant: who it was, not whom they read of."""
+    note = WORDS[language]["glass"].format(name=name, id=glass)
+    facts = ReceiptFacts(about=glass, note=note)
+    return _Envelope(id, receiver, at, base_url).around(EventCode.GLASS_BROKEN, facts, None)
+
+
 def _described(handover: Handover) -> Patient:
     """The patient as far as a receiver needs it to know whom this is about."""
     header = handover.header
@@ -168,7 +195,8 @@ def _described(handover: Handover) -> Patient:
         family=header.told("family"),
         given=tuple(given.value) if given else (),
         gender=header.told("gender"),
-        municipality=header.municipality,
+        municipality=None if header.told("protection") else header.municipality,
+        protection=header.told("protection"),
         language=header.told("language"),
         interpreter=_TRUTH.get(header.told("interpreter") or ""),
     )
@@ -260,7 +288,7 @@ def _about(thread: Thread) -> str | None:
 
 def _titles(handover: Handover, language: str) -> Iterator[str]:
     for record in handover.reports:
-        title = record.facts.title if isinstance(record.facts, ReportFacts) else None
+        title = known_as(ReportFacts, record.facts).title
         day = record.happened.at.astimezone(OSLO).strftime(DATES[language])
         yield _joined(day, title or WORDS[language]["untitled"], record.sender_name)
 

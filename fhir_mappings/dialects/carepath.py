@@ -65,7 +65,9 @@ def _cast(parts: Resources, code: EventCode) -> dict[str, JSON]:
     return found
 
 
-_ABOUT_DELIVERY: Final = frozenset((EventCode.ACKNOWLEDGEMENT, EventCode.MISADDRESSED))
+_ABOUT_DELIVERY: Final = frozenset(
+    (EventCode.ACKNOWLEDGEMENT, EventCode.MISADDRESSED, EventCode.GLASS_BROKEN)
+)
 _COMPANIONS: Final = {Family.STAY: ("Encounter",)}  # a report tells its stay by it
 _MANY: Final = frozenset(("RelatedPerson", "Patient", "MessageHeader"))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from fhir_mappings import happened, languages, times
+from fhir_mappings import happened, labels, languages, times
 from fhir_mappings.bundle import JSON, Resources, identifiers, last_segment
 from fhir_mappings.codes import (
     ACT_REASON,
@@ -111,9 +111,15 @@ def finish(draft: Draft, facts: Facts, keys: Iterable[Key], source: bytes) -> Me
         patient=described,
         keys=tuple(sorted(set(keys))),
         facts=facts,
+        markings=labels.markings(_labelled(draft)),
         test=is_test(parts),
         source=source,
     )
+
+
+def _labelled(draft: Draft) -> Iterable[JSON]:
+    """What may bear labels of the message: all but the person, whose labels are of the person."""
+    return (one for kind, one in draft.cast.items() if kind != "Patient")
 
 
 # --- who
@@ -242,6 +248,7 @@ def patient(parts: Resources) -> Patient:
         municipality=_first(_NUMBER.find(address.get("_district") or {})),
         district=_first(_DISTRICT.find(address)),
         gp=party(parts, doctors[0], resource) if doctors else None,
+        protection=labels.protection(resource),
         language=languages.language(resource),
         interpreter=languages.interpreter(resource),
     )
