@@ -10,11 +10,14 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from bench import (
+    audit,
+    encryption,
     formats,
     growth,
     http,
     kafka,
     organisations,
+    picture,
     pipe,
     stores,
     subscribers,
@@ -31,8 +34,11 @@ PARTS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "organisations": organisations.run,
     "subscribers": subscribers.run,
     "timeline": timeline.run,
+    "picture": picture.run,
     "growth": growth.run,
     "watching": watching.run,
+    "encryption": encryption.run,
+    "audit": audit.run,
 }
 
 

@@ -81,10 +81,11 @@ def workers(where: Site, number: int) -> Iterator[list[Worker]]:
 
 def _worker(where: Site, name: str) -> Worker:
     command = [sys.executable, "-m", "carepath", "worker", "--id", name]
-    command += ["--kafka", where.bootstrap, "--database-url", where.database_url]
+    command += ["--kafka", where.bootstrap]
+    settings = {"PYTHONUNBUFFERED": "1", "CAREPATH_DATABASE_URL": where.database_url}
     with (servers.run_folder() / f"{name}.log").open("ab") as log:
         return subprocess.Popen(
-            command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+            command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | settings
         )
 
 

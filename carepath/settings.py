@@ -7,15 +7,42 @@ import socket
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from carepath.identity.scopes import scopes
 from schemas.broker import Broker, Mechanism, Protocol
 from schemas.topics import RETENTION
 
 NETWORK_CONSENT: Final = "yes-i-know"
+ClaimName = Literal["parent", "child", "supplier", "client", "pid", "level", "hpr", "name"]
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_SECRETS: Final = Path("/run/secrets")  # a container's: each in a file with its variable's name
+SECRETS: Final = Path("/run/secrets")  # a container's: each in a file with its variable's name
+
+
+class IssuerSettings(BaseModel):
+    """An OpenID Connect issuer whose access tokens are believed, such as HelseID; one item of ``issuers``.
+
+    ``scopes``: SMART scopes by the issuer's own scope. ``claims``: the names of its claims where they are not HelseID's
+    (``carepath.identity.issuers.HELSEID``). ``levels``: those that a person's token may have. ``dpop``: whether tokens
+    must be bound to a key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(pattern=r"^https?://\S+$")
+    audience: str = Field(min_length=1)
+    scopes: dict[str, str]
+    claims: dict[ClaimName, str] = Field(default_factory=dict)
+    levels: tuple[str, ...] = ("4", "high")
+    dpop: bool = True
+
+    @field_validator("scopes")
+    @classmethod
+    def _smart(cls, told: dict[str, str]) -> dict[str, str]:
+        for written in told.values():
+            scopes(written)
+        return told
 
 
 class Settings(BaseSettings):
@@ -25,11 +52,12 @@ class Settings(BaseSettings):
         env_prefix="CAREPATH_",
         env_ignore_empty=True,
         frozen=True,
-        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
     )
 
     database_url: str = Field(
         "sqlite:///carepath.db",
+        repr=False,  # a password may be in it
         description="The system of record: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.",
     )
     base_url: AnyHttpUrl | None = Field(
@@ -69,6 +97,25 @@ class Settings(BaseSettings):
         description="The key that seals identifiers and texts. Without it: beside the SQLite file."
         " Without the key nothing can be read: keep a copy apart from the database.",
     )
+    erased_file: Path | None = Field(
+        None,
+        description="Where 'carepath erase' notes who was erased, so that 'carepath restore' erases them again."
+        " Without it: the key file's name, with .erased after it. Keep a copy with the key's.",
+    )
+    vault: AnyHttpUrl | None = Field(
+        None,
+        description="The address of HashiCorp Vault or OpenBao, whose Transit engine then wraps the master keys of"
+        " payloads; without it the key file does.",
+    )
+    vault_key: str = Field("carepath", description="The name of the key in the Transit engine.")
+    vault_mount: str = Field("transit", description="Where the Transit engine is mounted.")
+    vault_token: SecretStr | None = Field(None, description="Who the broker is to Vault.")
+    vault_token_file: Path | None = Field(
+        None, description="A file with that token, which an agent keeps fresh."
+    )
+    vault_ca_file: Path | None = Field(
+        None, description="PEM file of the CAs that vouch for Vault; without it the system's."
+    )
     body_retention_days: int | None = Field(
         None,
         ge=1,
@@ -80,6 +127,12 @@ class Settings(BaseSettings):
         ge=1,
         description="After how many days 'carepath retention' lets go of receipts, and of the ids of"
         " messages that were not accepted. Without it: never.",
+    )
+    access_log_retention_years: int | None = Field(
+        None,
+        ge=5,
+        description="After how many years 'carepath retention' lets go of lines of the access log, up to a signed"
+        " checkpoint. Without it: never.",
     )
     pseudonym_version: int = Field(
         1,
@@ -116,6 +169,21 @@ class Settings(BaseSettings):
         RETENTION.days,
         ge=1,
         description="How many days Kafka keeps a record at least: longer than your newest backup is old.",
+    )
+    client_id: str | None = Field(
+        None, description="Who we are to a server that commands talk to: 'carepath client-key'."
+    )
+    client_key_file: Path | None = Field(
+        None, description="The private JWK that those commands sign in with."
+    )
+    issuers: tuple[IssuerSettings, ...] = Field(
+        (),
+        description="OpenID Connect issuers whose access tokens are believed besides our own, as JSON: docs/operations.md.",
+    )
+    allow_loopback_issuers: bool = Field(
+        False,
+        description="Keys of clients and issuers may be fetched from this machine, without TLS too. For tests and the"
+        " demo.",
     )
     allow_loopback_hooks: bool = Field(
         False,
@@ -192,6 +260,52 @@ class Settings(BaseSettings):
         None,
         description="Where text messages of urgent deadlines are handed over:"
         ' POST {"to": NUMBER, "text": TEXT}. Without it nobody gets any.',
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="The OpenID Connect issuer where people sign in to the pages, exactly as it calls itself; without"
+        " it the pages are open in open mode, and closed otherwise.",
+    )
+    oidc_client_id: str | None = Field(None, description="Who the pages are to the issuer.")
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="Their secret, where the issuer has given one."
+    )
+    oidc_private_key_file: Path | None = Field(
+        None,
+        description="Their private key (JWK or PEM), where the issuer knows its public half: private_key_jwt.",
+    )
+    oidc_scope: str = Field(
+        "openid profile",
+        description="What the issuer is asked to tell of people, as it calls that.",
+    )
+    oidc_levels: str | None = Field(
+        None,
+        description="The values of acr that are good enough, separated by spaces; without it any is.",
+    )
+    session_idle_minutes: int = Field(
+        30, ge=1, description="Who does nothing for so long has to sign in again."
+    )
+    session_hours: int = Field(
+        10, ge=1, le=24, description="After so long everybody has to sign in again."
+    )
+    client_rate: int | None = Field(
+        None,
+        ge=0,
+        description="Requests that a client may make in a minute, of each 'carepath serve'; 0: any number. Without it"
+        " 6000, and any number in open mode.",
+    )
+    stranger_rate: int | None = Field(
+        None,
+        ge=0,
+        description="Requests in a minute from an address where nobody has signed in, to sign in or in vain; 0: any"
+        " number. Without it 600. In open mode nobody signs in.",
+    )
+    client_streams: int | None = Field(
+        None,
+        ge=0,
+        description="Event streams and websockets that a client may have open; 0: any number. Without it 100, and any"
+        " number in open mode.",
     )
     tracing: bool = Field(
         False,

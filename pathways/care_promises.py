@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pathways.coordination import answers
-from pathways.facts import CoordinatorFacts, Role
+from pathways.facts import CoordinatorFacts, Role, known_as
 from pathways.messages import Record
 from pathways.parties import Function
-from pathways.promises import Duty, Opening, Promise
+from pathways.promises import Duty, Opening, Promise, asked_of
 
 if TYPE_CHECKING:
     from pathways.pathway import Thread
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 
 def needed(_: Thread, record: Record) -> Iterator[Opening]:
     """A need, or a wish for another: the coordinating unit answers."""
-    duty = Duty(record.asked) if record.asked else Duty(function=Function.KE)
-    yield Opening(duty, record.sender, about=_role(record))
+    yield Opening(asked_of(record, Function.KE), record.sender, about=_role(record))
 
 
 def handed(_: Thread, record: Record) -> Iterator[Opening]:
     """The next one says whether they take it."""
-    said = record.facts.name if isinstance(record.facts, CoordinatorFacts) else None
+    said = known_as(CoordinatorFacts, record.facts).name
     next_ = next(iter(record.named.get("party", ())), record.sender)
     yield Opening(Duty(next_, name=said), record.sender, about=_role(record))
 
@@ -39,4 +38,4 @@ def offered_anew(promise: Promise, _: Thread, record: Record) -> bool:
 
 
 def _role(record: Record) -> Role | None:
-    return record.facts.role if isinstance(record.facts, CoordinatorFacts) else None
+    return known_as(CoordinatorFacts, record.facts).role

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pathways.coordination import unknown
 from pathways.events import EventCode
-from pathways.facts import ConsentFacts, ConsentKind, Relative
+from pathways.facts import ConsentFacts, ConsentKind, Relative, known_as
 from pathways.messages import Record
 from pathways.moments import Moment, first_instant, has_passed
 from pathways.refusals import Cause, Refusal, no
@@ -46,10 +46,28 @@ def _words(
     """Yes or no: the newest that is in force on each matter. What is about one document is about no more."""
     newest: dict[object, bool] = {}
     for one in state.provisions:
-        about_it = one.kind is kind and one.document is None and _is_for(one, to)
+        about_it = one.kind is kind and _is_general(one) and _is_for(one, to)
         if about_it and is_in_force(one, at, zone):
             newest[_whom(one)] = one.permit
     return newest.values()
+
+
+def _is_general(one: Provision) -> bool:
+    """Not about one document, nor about one person at work."""
+    return one.document is None and one.professional is None
+
+
+def covered(
+    state: Consents, kind: ConsentKind, to: str, at: datetime, zone: tzinfo
+) -> frozenset[str] | None:
+    """Of which matters (``events.Family``) ``to`` may know where they are ``consented``; ``None``: of all."""
+    said = [
+        one.covers
+        for one in state.provisions
+        if one.permit and one.kind is kind and _is_for(one, to) and is_in_force(one, at, zone)
+    ]
+    narrow = [families for families in said if families is not None]
+    return frozenset().union(*narrow) if len(narrow) == len(said) else None
 
 
 def is_in_force(provision: Provision, at: datetime, zone: tzinfo) -> bool:
@@ -75,7 +93,7 @@ def folded(name: str | None) -> str:
 
 def consents_after(known: State | None, record: Record) -> Consents:
     """What is permitted after one more record, the newest so far."""
-    state = known if isinstance(known, Consents) else Consents()
+    state = known_as(Consents, known)
     said = record.facts
     if not isinstance(said, ConsentFacts):
         return state
@@ -95,7 +113,9 @@ def _stated(state: Consents, said: ConsentFacts, record: Record, *, permit: bool
         party=said.party,
         key=next(iter(record.named.get("party", ())), None),
         person=said.person,
+        professional=said.professional,
         document=said.document,
+        covers=said.covers,
     )
     kept = (_cut(p, new) if _replaces(new, p) else p for p in state.provisions)
     return Consents(provisions=(*(p for p in kept if p), new))
@@ -126,6 +146,7 @@ def _is_meant(provision: Provision, said: ConsentFacts) -> bool:
         said.consent in (None, provision.kind)
         and (said.person is None or folded(said.person) == folded(provision.person))
         and (said.party is None or _party(said.party) == _party(provision.party))
+        and (said.professional is None or _at_work(said) == _at_work(provision))
         and said.document in (None, provision.document)
     )
 
@@ -134,8 +155,12 @@ def _party(ref: object) -> object:
     return getattr(ref, "known_by", None)
 
 
+def _at_work(one: ConsentFacts | Provision) -> str:
+    return folded(one.professional)
+
+
 def _whom(one: Provision) -> tuple[object, ...]:
-    return folded(one.person), _party(one.party)
+    return folded(one.person), _at_work(one), _party(one.party)
 
 
 def _replaces(new: Provision, old: Provision) -> bool:
@@ -157,6 +182,10 @@ def _objected(state: Consents, said: ConsentFacts, record: Record) -> Consents:
 
 
 def _taken_back(state: Consents, said: ConsentFacts, record: Record) -> Consents:
+    """Of a plan nobody need have given it in words, being a participant is one: then it is a no from now on."""
+    given = any(one.permit and _is_meant(one, said) for one in state.provisions)
+    if said.consent is ConsentKind.PLAN and not given:
+        return _stated(state, replace(said, since=said.until, until=None), record, permit=False)
     return _withdrawn(state, said, record, permit=True)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Final
 
 from pathways.events import EventCode
-from pathways.facts import CoordinatorFacts, Role
+from pathways.facts import CoordinatorFacts, Role, known_as
 from pathways.messages import Message, Record
 from pathways.moments import first_instant, has_passed
 from pathways.parties import Directory, Function, Kind, PartyRef
@@ -76,7 +76,7 @@ def baton_of(team: Team, role: Role | None) -> Baton | None:
 
 def team_after(known: State | None, record: Record) -> Team:
     """The team after one more record, the newest so far."""
-    team = known if isinstance(known, Team) else Team()
+    team = known_as(Team, known)
     if not isinstance(record.facts, CoordinatorFacts):
         return team
     return _CHANGES[record.code](team, record.facts, record)
@@ -232,7 +232,7 @@ Judge = Callable[["Case", "Thread"], Refusal | None]
 
 def _judge(rule: Callable[[Case, CoordinatorFacts, Team], Refusal | None]) -> Judge:
     def judge(case: Case, thread: Thread) -> Refusal | None:
-        team = thread.facts if isinstance(thread.facts, Team) else Team()
+        team = known_as(Team, thread.facts)
         said = _said(case)
         return unknown(case, said.party, said.substitute_party) or rule(case, said, team)
 
@@ -240,8 +240,7 @@ def _judge(rule: Callable[[Case, CoordinatorFacts, Team], Refusal | None]) -> Ju
 
 
 def _said(case: Case) -> CoordinatorFacts:
-    facts = case.message.facts
-    return facts if isinstance(facts, CoordinatorFacts) else CoordinatorFacts()
+    return known_as(CoordinatorFacts, case.message.facts)
 
 
 def unknown(case: Case, *named: PartyRef | None) -> Refusal | None:

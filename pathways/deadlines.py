@@ -95,11 +95,6 @@ class Commitment:
     responsible: str
     other: str | None
 
-    @property
-    def kept_in_time(self) -> bool | None:
-        """Proof is when it happened and was written, not when it came; ``None`` while it is open."""
-        return None if self.promise.proof is None else self.promise.proof <= self.due
-
 
 @dataclass(frozen=True, slots=True)
 class Terms:

@@ -128,6 +128,7 @@ class EventCode(StrEnum):
     DEADLINE_MISSED = "deadline-missed"
     ACKNOWLEDGEMENT = "acknowledgement"
     MISADDRESSED = "misaddressed"
+    GLASS_BROKEN = "glass-broken"  # to the organisation of whoever read without a grant
     HANDOVER_SUMMARY = "handover-summary"  # made by the broker for a newcomer
 
 
@@ -257,6 +258,7 @@ RULES: Mapping[EventCode, Rule] = {
     EventCode.DEADLINE_MISSED: Rule(Family.DEADLINE, DeadlineFacts, _TASK, ours=True),
     EventCode.ACKNOWLEDGEMENT: Rule(Family.BROKER, ReceiptFacts, ("OperationOutcome",)),
     EventCode.MISADDRESSED: Rule(Family.BROKER, ReceiptFacts, ("Task",), ours=True),
+    EventCode.GLASS_BROKEN: Rule(Family.BROKER, ReceiptFacts, ("Task",), ours=True),
     EventCode.HANDOVER_SUMMARY: Rule(Family.BROKER, ReportFacts, ("Composition",), ours=True),
 }
 

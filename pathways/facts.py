@@ -90,9 +90,7 @@ class ReferralFacts:
 class Disclosure(StrEnum):
     """What those who answer a relative may do, pasient- og brukerrettighetsloven § 3-3."""
 
-    RECEIVE_AND_GUIDE = (
-        "receive-and-guide"  # listen, and guide in general; nothing about the patient
-    )
+    RECEIVE_AND_GUIDE = "receive-and-guide"  # in general; nothing about the patient
     MAY_DISCLOSE = "may-disclose"  # with the reason why
 
 
@@ -100,9 +98,7 @@ class Disclosure(StrEnum):
 class InquiryFacts:
     """A question and what was said about it."""
 
-    topic: str | None = (
-        None  # where it settles something: the kind of the promise, else all are meant
-    )
+    topic: str | None = None  # where it settles something: the kind of the promise, else all
     text: str | None = None
     asker: str | None = None  # a person's or relative's name; the sender otherwise
     owner: PartyRef | None = None  # whose it is to answer
@@ -188,7 +184,9 @@ class ConsentFacts:
     consent: ConsentKind | None = None
     party: PartyRef | None = None  # an organisation it is for
     person: str | None = None  # or a relative, by name as registered
+    professional: str | None = None  # or one person at work, whom an objection is about
     document: str | None = None  # the message id of one document an objection is about
+    covers: tuple[str, ...] | None = None  # events.Family of the matters; None: all of its kind
     since: Moment | None = None
     until: Moment | None = None
     oral: bool | None = None  # given orally and recorded by staff
@@ -361,6 +359,7 @@ class Relative:
     roles: tuple[RelativeRole, ...] = ()
     authority: str | None = None
     born: date | None = None
+    identifiers: tuple[Identifier, ...] = ()  # without any, nobody who signs in is known as them
 
 
 Facts: TypeAlias = (
@@ -387,3 +386,11 @@ def newest(known: F, said: F) -> F:
     """``known`` with everything that ``said`` says put over it."""
     told = {f.name: v for f in fields(said) if (v := getattr(said, f.name)) is not None}
     return replace(known, **told) if told else known
+
+
+K = TypeVar("K")
+
+
+def known_as(kind: type[K], value: object) -> K:
+    """``value`` where it is of the kind, else what says nothing: documents alone may be known of a matter."""
+    return value if isinstance(value, kind) else kind()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pathways import plans
 from pathways.coordination import parties
 from pathways.events import EventCode
-from pathways.facts import MeasureFacts
+from pathways.facts import MeasureFacts, known_as
 from pathways.refusals import Cause, Reason, Refusal, no
 from pathways.transitions import Status
 
@@ -51,8 +51,7 @@ def _dropped(case: Case, thread: Thread) -> Refusal | None:
 
 
 def _said(case: Case) -> MeasureFacts:
-    facts = case.message.facts
-    return facts if isinstance(facts, MeasureFacts) else MeasureFacts()
+    return known_as(MeasureFacts, case.message.facts)
 
 
 def _is_due_before(case: Case) -> bool:
@@ -70,7 +69,7 @@ def _entitled(case: Case, thread: Thread) -> Refusal | None:
 def _in_charge(case: Case, thread: Thread) -> Iterator[str | None]:
     """Who does it, who is asked to, whose plan it belongs to, and who coordinates."""
     yield from (thread.owner, thread.asked)
-    known = thread.facts.plan if isinstance(thread.facts, MeasureFacts) else None
+    known = known_as(MeasureFacts, thread.facts).plan
     yield from (plan.owner for _, plan in plans.of(case.header.plans, known))
     yield from parties(case.header.team)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum
 
+from pathways.access import Role
 from pathways.events import RULES, Activity, EventCode, Family
 from pathways.facts import Facts
 from pathways.moments import Moment, SortKey
@@ -61,6 +62,9 @@ class Patient:
     municipality: str | None = None
     district: str | None = None  # bydel
     gp: PartyRef | None = None
+    protection: str | None = (
+        None  # pathways.markings.Protection: who is not to know where they live
+    )
     language: str | None = None  # BCP 47: what the person is spoken to in
     interpreter: bool | None = None  # whether one is needed
 
@@ -74,6 +78,7 @@ class Patient:
             "municipality": self.municipality,
             "district": self.district,
             "gp": gp,
+            "protection": self.protection,
             "language": self.language,
             "interpreter": None if self.interpreter is None else str(self.interpreter).lower(),
         }
@@ -100,6 +105,7 @@ class Message:
     keys: tuple[Key, ...] = ()
     facts: Facts
     matter: Family | None = None  # of the thread it belongs to, where the code alone does not say
+    markings: frozenset[str] = frozenset()  # pathways.markings.Marking
     test: bool = False
     source: bytes = b""
 
@@ -138,6 +144,9 @@ class Record:
     )
     relatives: tuple[str, ...] = ()  # by name: whom the patient lets know of it
     receivers: tuple[str, ...] = ()  # directory keys of those told
+    markings: frozenset[str] = frozenset()  # pathways.markings.Marking
+    citizen: Role | None = None  # of the person who sent it for themselves or their own
+    person: str | None = None  # access.Actor.person of theirs
 
     @property
     def family(self) -> Family:

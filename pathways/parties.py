@@ -29,13 +29,17 @@ class Kind(StrEnum):
     LEGEVAKT = "legevakt"
     GP = "gp"
     HOME = "home"
+    SCHOOL = "school"  # and PPT
+    NAV = "nav"
+    CITIZENS = "citizens"  # the people themselves, who have no organisation
     OTHER = "other"
 
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
-_RESERVED = frozenset(
-    {"parked", "carepath"}
-)  # the receiver of the operator's notices; the broker itself
+CITIZENS = "citizens"
+"""The key of the one party that everybody sends as who sends for themselves or their own."""
+_RESERVED = frozenset({"parked", "carepath", CITIZENS})
+"""The receiver of the operator's notices; the broker itself; the people."""
 
 
 def is_key(text: str) -> bool:

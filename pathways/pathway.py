@@ -20,6 +20,7 @@ from pathways.facts import (
     PersonFacts,
     ReferralFacts,
     StayFacts,
+    known_as,
     newest,
 )
 from pathways.messages import Author, Key, Record
@@ -149,7 +150,7 @@ def _status(thread: Thread, record: Record) -> Status:
         return Status.UNKNOWN if thread.status is Status.NONE else thread.status
     if record.code in _QUESTIONS and record.message_id in thread.answers:
         return thread.status  # by the clocks the reply came first
-    said = record.facts.outcome if isinstance(record.facts, ApplicationFacts) else None
+    said = known_as(ApplicationFacts, record.facts).outcome
     return after(thread.family, thread.status, record.code, outcome=said)
 
 
@@ -171,7 +172,7 @@ def reason_given(facts: Facts) -> str | None:
     """Why something is passed on; of a referral the code, as its text is why the patient is referred."""
     if isinstance(facts, ReferralFacts):
         return facts.reason_code
-    return facts.reason if isinstance(facts, InquiryFacts) else None
+    return known_as(InquiryFacts, facts).reason
 
 
 def _asks(record: Record) -> bool:
@@ -187,7 +188,7 @@ def _task(task: Task | None, record: Record) -> Task | None:
         if not _asks(record):
             return task
         task = Task(status=Status.NONE, begun=record.happened)
-    can_receive = record.facts.can_receive if isinstance(record.facts, StayFacts) else None
+    can_receive = known_as(StayFacts, record.facts).can_receive
     status = task_after(task.status, record.code, can_receive=can_receive)
     answers = record.code in _ANSWERS
     asks = record.code in TASK[Status.NONE] and not answers
@@ -216,7 +217,7 @@ def _facts(thread: Thread, record: Record) -> State | None:
     if not isinstance(record.facts, STATES[thread.family]):
         return thread.facts
     if isinstance(record.facts, StayFacts) and record.code is EventCode.ADMISSION:
-        known = thread.facts if isinstance(thread.facts, StayFacts) else StayFacts()
+        known = known_as(StayFacts, thread.facts)
         return replace(newest(known, record.facts), ends=record.facts.ends)
     if isinstance(thread.facts, Team | Consents | Meeting | None):
         return record.facts
@@ -225,7 +226,7 @@ def _facts(thread: Thread, record: Record) -> State | None:
 
 def _person(known: State | None, record: Record) -> PersonFacts:
     """Links add up; everything else is the newest."""
-    before = known if isinstance(known, PersonFacts) else PersonFacts()
+    before = known_as(PersonFacts, known)
     said = record.facts
     if not isinstance(said, PersonFacts):
         return before
@@ -237,8 +238,8 @@ def _person(known: State | None, record: Record) -> PersonFacts:
 
 def _application(known: State | None, record: Record) -> ApplicationFacts:
     """A decision stands for itself: what an earlier one gave, until when, holds no more."""
-    before = known if isinstance(known, ApplicationFacts) else ApplicationFacts()
-    said = record.facts if isinstance(record.facts, ApplicationFacts) else ApplicationFacts()
+    before = known_as(ApplicationFacts, known)
+    said = known_as(ApplicationFacts, record.facts)
     if record.code is EventCode.DECISION:
         before = replace(before, **dict.fromkeys(_OF_DECISION))
     return newest(before, said)
@@ -328,7 +329,7 @@ def header_with(header: Header, thread: Thread, before: Iterable[str] = ()) -> H
     deceased = {id_: when for id_, when in header.deceased.items() if id_ not in gone}
     open_ = {id_: owner for id_, owner in header.open.items() if id_ not in gone}
     if thread.status is Status.DECEASED and thread.updated:
-        told = thread.facts.deceased if isinstance(thread.facts, StayFacts) else None
+        told = known_as(StayFacts, thread.facts).deceased
         deceased[thread.id] = told or thread.updated
     if thread.is_open and thread.owner and thread.family not in WHOLE:
         open_[thread.id] = thread.owner
@@ -347,13 +348,11 @@ def _with_whole(header: Header, thread: Thread) -> Header:
     known = thread.facts
     match thread.family:
         case Family.PERSON:
-            said = known if isinstance(known, PersonFacts) else PersonFacts()
-            return replace(header, person=said)
+            return replace(header, person=known_as(PersonFacts, known))
         case Family.COORDINATION:
-            return replace(header, team=known if isinstance(known, Team) else Team())
+            return replace(header, team=known_as(Team, known))
         case Family.CONSENT:
-            given = known if isinstance(known, Consents) else Consents()
-            return replace(header, consents=given)
+            return replace(header, consents=known_as(Consents, known))
         case _:
             return header
 

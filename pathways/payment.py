@@ -18,7 +18,7 @@ from pathways.calendars import Calendar
 from pathways.corrections import Standing, standing
 from pathways.deadlines import LIMITS
 from pathways.events import EventCode
-from pathways.facts import InquiryFacts, StayFacts
+from pathways.facts import InquiryFacts, StayFacts, known_as
 from pathways.messages import Record
 from pathways.promises import Promise, PromiseKind
 
@@ -240,7 +240,7 @@ class _Reckoning:
         return max(said, key=lambda r: (_proof(r), r.order), default=None)
 
     def _can_receive(self, answer: Record, day: date) -> bool:
-        facts = answer.facts if isinstance(answer.facts, StayFacts) else StayFacts()
+        facts = known_as(StayFacts, answer.facts)
         from_then = facts.receive_from
         if from_then is not None and facts.can_receive is not False:
             return self.calendar.local_day(from_then.at) <= day

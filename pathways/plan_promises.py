@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from pathways.calendars import LATEST
 from pathways.events import Activity, Family
-from pathways.facts import FollowUpFacts, MeasureFacts
+from pathways.facts import FollowUpFacts, MeasureFacts, known_as
 from pathways.messages import Record
 from pathways.moments import Moment
 from pathways.parties import Function
-from pathways.promises import Duty, Opening, Promise, PromiseKind, Promises, PromiseState
+from pathways.promises import Duty, Opening, Promise, PromiseKind, Promises, PromiseState, asked_of
 from pathways.states import Meeting
 from pathways.transitions import Status
 
@@ -52,7 +52,7 @@ def summoned(thread: Thread, record: Record) -> Iterator[Opening]:
 
 
 def _meeting(thread: Thread) -> Meeting:
-    return thread.facts if isinstance(thread.facts, Meeting) else Meeting()
+    return known_as(Meeting, thread.facts)
 
 
 def left_out(promise: Promise, thread: Thread, _: Record) -> bool:
@@ -69,14 +69,13 @@ def own_answer(promise: Promise, record: Record) -> bool:
 
 
 def _measure(thread: Thread) -> MeasureFacts:
-    return thread.facts if isinstance(thread.facts, MeasureFacts) else MeasureFacts()
+    return known_as(MeasureFacts, thread.facts)
 
 
 def proposed(thread: Thread, record: Record) -> Iterator[Opening]:
     """What is promised already needs no answer."""
     if thread.status is Status.PROPOSED:
-        duty = Duty(record.asked) if record.asked else Duty(function=Function.KE)
-        yield Opening(duty, record.sender)
+        yield Opening(asked_of(record, Function.KE), record.sender)
 
 
 def taken_on(thread: Thread, record: Record) -> Iterator[Opening]:
@@ -88,7 +87,7 @@ def taken_on(thread: Thread, record: Record) -> Iterator[Opening]:
 
 def to_evaluate(thread: Thread, record: Record) -> Iterator[Opening]:
     """By whoever follows the measure up, else by its owner."""
-    said = record.facts.evaluate_by if isinstance(record.facts, MeasureFacts) else None
+    said = known_as(MeasureFacts, record.facts).evaluate_by
     if said is None:
         return
     open_ = (p.duty for p in thread.promises if p.kind is PromiseKind.EVALUATION and p.is_open)
@@ -98,7 +97,7 @@ def to_evaluate(thread: Thread, record: Record) -> Iterator[Opening]:
 
 
 def _follow_up(thread: Thread) -> FollowUpFacts:
-    return thread.facts if isinstance(thread.facts, FollowUpFacts) else FollowUpFacts()
+    return known_as(FollowUpFacts, thread.facts)
 
 
 def next_contact(thread: Thread, record: Record) -> Iterator[Opening]:
@@ -115,7 +114,7 @@ def next_contact(thread: Thread, record: Record) -> Iterator[Opening]:
 def _last_contact(thread: Thread, record: Record) -> datetime:
     """Another interval counts from the same contact."""
     if record.activity is Activity.REPLY:
-        talked = record.facts.talked if isinstance(record.facts, FollowUpFacts) else None
+        talked = known_as(FollowUpFacts, record.facts).talked
         return (talked or record.happened).at
     open_ = (p for p in thread.promises if p.kind is PromiseKind.FOLLOW_UP and p.is_open)
     return next((p.opened.at for p in open_), record.happened.at)

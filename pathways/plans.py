@@ -11,7 +11,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from pathways.events import Activity, EventCode
-from pathways.facts import MeasureFacts, MeetingFacts, Participant, PlanFacts, newest
+from pathways.facts import MeasureFacts, MeetingFacts, Participant, PlanFacts, known_as, newest
 from pathways.messages import Record
 from pathways.moments import first_instant, has_passed
 from pathways.parties import Identifier
@@ -28,7 +28,7 @@ Measures = Mapping[str, tuple[Identifier, ...]]
 
 def meeting_after(known: State | None, record: Record) -> Meeting:
     """A summons for another time or place asks everyone anew; what was answered to the same stands."""
-    before = known if isinstance(known, Meeting) else Meeting()
+    before = known_as(Meeting, known)
     said = record.facts
     if not isinstance(said, MeetingFacts):
         return before
@@ -54,7 +54,7 @@ def measure_after(known: State | None, record: Record) -> MeasureFacts:
 
     Another owner has another name, and a reason belongs to the event that gives it.
     """
-    before = known if isinstance(known, MeasureFacts) else MeasureFacts()
+    before = known_as(MeasureFacts, known)
     said = record.facts
     if not isinstance(said, MeasureFacts):
         return before
@@ -86,7 +86,7 @@ def known(before: Plans, thread: Thread, gone: Collection[str]) -> Plans:
 def measures(before: Measures, thread: Thread, gone: Collection[str]) -> Measures:
     """The same of the measures that belong to a plan."""
     others = {id_: named for id_, named in before.items() if id_ not in gone}
-    named = thread.facts.plan if isinstance(thread.facts, MeasureFacts) else None
+    named = known_as(MeasureFacts, thread.facts).plan
     return others | ({thread.id: named} if named else {})
 
 

@@ -17,6 +17,7 @@ from pathways.facts import (
     Outcome,
     ReferralFacts,
     StayFacts,
+    known_as,
 )
 from pathways.messages import Record
 from pathways.parties import Function
@@ -29,6 +30,7 @@ from pathways.promises import (
     PromiseKind,
     Promises,
     answered,
+    asked_of,
     promised,
     settled,
 )
@@ -46,14 +48,9 @@ def _owner(thread: Thread) -> Duty:
     return Duty(thread.owner or thread.sender)
 
 
-def _asked(thread: Thread, record: Record, function: Function) -> Duty:
-    """Whom the record asks to act, else whoever has the function for the patient."""
-    return Duty(record.asked) if record.asked else Duty(function=function)
-
-
 def _asks(function: Function = Function.CASE_OFFICE) -> Opens:
     def opens(thread: Thread, record: Record) -> Iterator[Opening]:
-        yield Opening(_asked(thread, record, function), record.sender)
+        yield Opening(asked_of(record, function), record.sender)
 
     return opens
 
@@ -68,7 +65,7 @@ def _passes_on(thread: Thread, record: Record) -> Iterator[Opening]:
 
 
 def _stay(thread: Thread) -> StayFacts:
-    return thread.facts if isinstance(thread.facts, StayFacts) else StayFacts()
+    return known_as(StayFacts, thread.facts)
 
 
 def _in_need(thread: Thread, record: Record) -> Iterator[Opening]:
@@ -95,7 +92,7 @@ def _municipality(function: Function) -> Opens:
 
 def _offer(thread: Thread, record: Record) -> Iterator[Opening]:
     """Whoever cannot receive yet, or can from a later time, says when the offer is ready (§ 11)."""
-    said = record.facts if isinstance(record.facts, StayFacts) else StayFacts()
+    said = known_as(StayFacts, record.facts)
     if said.can_receive is False or said.receive_from is not None:
         yield Opening(Duty(record.sender), thread.owner, said.receive_from)
 
@@ -126,7 +123,7 @@ _ACUTE = ("stat", "asap")
 
 def _assess(*, acute: bool) -> Opens:
     def opens(thread: Thread, record: Record) -> Iterator[Opening]:
-        said = thread.facts.priority if isinstance(thread.facts, ReferralFacts) else None
+        said = known_as(ReferralFacts, thread.facts).priority
         if (said in _ACUTE) is acute:
             yield Opening(Duty(record.asked or thread.owner), thread.sender)
 
@@ -163,7 +160,7 @@ def _question(function: Function) -> Opens:
 
     def opens(thread: Thread, record: Record) -> Iterator[Opening]:
         if thread.status is Status.OPEN:
-            yield Opening(_asked(thread, record, function), record.sender)
+            yield Opening(asked_of(record, function), record.sender)
 
     return opens
 
@@ -177,16 +174,14 @@ def _forwarded(thread: Thread, record: Record) -> Iterator[Opening]:
 
 
 def _contact(thread: Thread, record: Record) -> Iterator[Opening]:
-    facts = thread.facts
-    booked = facts.contact if isinstance(facts, CourseFacts) else None
-    yield Opening(Duty(record.sender), None, booked)
+    yield Opening(Duty(record.sender), None, known_as(CourseFacts, thread.facts).contact)
 
 
 # --- applications
 
 
 def _application(thread: Thread) -> ApplicationFacts:
-    return thread.facts if isinstance(thread.facts, ApplicationFacts) else ApplicationFacts()
+    return known_as(ApplicationFacts, thread.facts)
 
 
 def _expected(thread: Thread, record: Record) -> Iterator[Opening]:
@@ -195,13 +190,13 @@ def _expected(thread: Thread, record: Record) -> Iterator[Opening]:
 
 def _contested(thread: Thread, record: Record) -> Iterator[Opening]:
     """Who decided looks at it again, and sends it on (forvaltningsloven § 33)."""
-    office = _asked(thread, record, Function.CASE_OFFICE)
+    office = asked_of(record, Function.CASE_OFFICE)
     yield Opening(Duty(thread.owner) if thread.owner else office, record.sender)
 
 
 def _review(thread: Thread, record: Record) -> Iterator[Opening]:
     """What is granted for a time is looked at again before it ends."""
-    said = record.facts if isinstance(record.facts, ApplicationFacts) else ApplicationFacts()
+    said = known_as(ApplicationFacts, record.facts)
     if said.valid_to and said.outcome is not Outcome.REFUSED:
         yield Opening(Duty(record.sender), thread.sender, said.valid_to)
 

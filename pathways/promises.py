@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pathways.events import EventCode
-from pathways.facts import InquiryFacts
+from pathways.facts import InquiryFacts, known_as
 from pathways.messages import Record, stable_id
 from pathways.moments import Moment
 from pathways.parties import Function
@@ -117,6 +117,11 @@ class Opening:
     about: str | None = None
 
 
+def asked_of(record: Record, function: Function) -> Duty:
+    """Whom the record asks to act, else whoever has the function for the patient."""
+    return Duty(record.asked) if record.asked else Duty(function=function)
+
+
 Opens = Callable[["Thread", Record], Iterable[Opening]]
 """What a record opens, given the thread as the record left it."""
 
@@ -197,7 +202,7 @@ def _answers(promise: Promise, record: Record) -> bool:
 
 
 def _said(record: Record) -> InquiryFacts:
-    return record.facts if isinstance(record.facts, InquiryFacts) else InquiryFacts()
+    return known_as(InquiryFacts, record.facts)
 
 
 def _kept(promises: Promises, kind: PromiseKind, pledge: Pledge, record: Record) -> Promises:

@@ -11,9 +11,10 @@ from typing import Any
 from pathways import coordination, plans
 from pathways.access import Basis
 from pathways.events import EventCode
-from pathways.facts import Need, Participant, StayFacts, StayKind
+from pathways.facts import Need, Participant, StayFacts, StayKind, known_as
+from pathways.markings import Marking
 from pathways.messages import Message, Record
-from pathways.parties import Directory, Function, Kind, Party, PartyRef
+from pathways.parties import CITIZENS, Directory, Function, Kind, Party, PartyRef
 from pathways.pathway import Header, Thread
 from pathways.responsibility import PASSED_ON_TOO_OFTEN
 from pathways.states import Meeting
@@ -112,12 +113,12 @@ def _beginner(s: Setting) -> Iterator[Recipient]:
 
 def _participants(s: Setting) -> Iterator[Recipient]:
     for party in s.before.told if s.before else ():
-        yield Recipient(party, Basis.PARTICIPANT)
+        yield Recipient(party, Basis.SHARED)
 
 
 def _responsible_now(s: Setting) -> Iterator[Recipient]:
     for party in s.header.open.values():
-        yield Recipient(party, Basis.PARTICIPANT)
+        yield Recipient(party, Basis.SHARED)
 
 
 def _unit(function: Function, basis: Basis = Basis.NEED) -> Audience:
@@ -133,7 +134,7 @@ def _nursing(s: Setting) -> Iterable[Recipient]:
     services = s.header.person.services
     if s.need is Need.NO or (s.need is not Need.YES and not services):
         return ()
-    stay = s.message.facts.stay_kind if isinstance(s.message.facts, StayFacts) else None
+    stay = known_as(StayFacts, s.message.facts).stay_kind
     mental = stay is StayKind.MENTAL_HEALTH
     function = Function.MENTAL_HEALTH if mental else Function.NURSING
     return tuple(_unit(function, Basis.NEED if s.need is Need.YES else Basis.SERVICE)(s))
@@ -188,7 +189,7 @@ def _people(s: Setting, people: Iterable[Participant]) -> Iterator[Recipient]:
     for one in people:
         party = one.party and s.directory.find(one.party.known_by, s.at)
         if party and plans.takes_part(one, s.at, s.zone):
-            yield Recipient(party.key, Basis.PARTICIPANT)
+            yield Recipient(party.key, Basis.PLAN)
 
 
 def _names(s: Setting, fact: str) -> Any:
@@ -226,10 +227,10 @@ def _reporters(s: Setting) -> Iterator[Recipient]:
 _IN_CARE = (_coordinators, _responsible_now, _services)
 _HANDS = _named("party", "substitute_party", basis=Basis.ASKED)
 _CARE_TEAM = (_HANDS, _reporters, *_IN_CARE, _owner)
-_PLANNED = (_taking_part, _coordinators, _owner)
+_PLANNED = (_coordinators, _owner, _taking_part)
 _MEASURE = (
     _asked,
-    *(_named("owner", "refers"), _owner, _beginner, _plan, _coordinators),
+    *(_named("owner", "refers"), _owner, _beginner, _coordinators, _plan),
     _named("follows_up", basis=Basis.COPY),
 )
 
@@ -318,7 +319,7 @@ AUDIENCES: Mapping[EventCode, tuple[Audience, ...]] = {
     _C.OBJECTION_WITHDRAWN: _IN_CARE,
     _C.PLAN_CREATED: _PLANNED,
     _C.PLAN_UPDATED: _PLANNED,
-    _C.PLAN_MEETING: (_named("summoned", basis=Basis.ASKED), _owner, _plan, _coordinators),
+    _C.PLAN_MEETING: (_named("summoned", basis=Basis.ASKED), _owner, _coordinators, _plan),
     _C.MEASURE_PROPOSED: _MEASURE,
     _C.MEASURE_PROMISED: _MEASURE,
     _C.MEASURE_STARTED: _MEASURE,
@@ -370,13 +371,16 @@ ENDS_AT_KE = frozenset((*UNASKED, _C.INQUIRY_FORWARDED, _C.COMPLAINT))
 def recipients(setting: Setting) -> tuple[Recipient, ...]:
     """Everyone who must be told, the sender left out; the first reason found is the one kept."""
     found: dict[str, Recipient] = {}
-    audiences = (_addressed, *AUDIENCES.get(setting.message.code, ()))
+    limited = bool(setting.addressed) and Marking.LIMITED in setting.message.markings
+    others = (_asked,) if limited else AUDIENCES.get(setting.message.code, ())
+    audiences = (_addressed, *others)
     for audience in audiences:
         for recipient in audience(setting):
             found.setdefault(recipient.party, recipient)
-    for party in _told_before(setting.corrected):
+    for party in () if limited else _told_before(setting.corrected):
         found.setdefault(party, Recipient(party, Basis.PARTICIPANT))
-    found.pop(setting.sender, None)
+    for nobody in (setting.sender, CITIZENS):  # people look for themselves, by their sight
+        found.pop(nobody, None)
     return tuple(found.values())
 
 

@@ -46,6 +46,12 @@ class Cause(StrEnum):
     DUE_IN_THE_PAST = "due-in-the-past"
     NO_NEW_DATE = "no-new-date"
     NOT_SAID_WHY = "not-said-why"
+    CONTROLLER_OUTSIDE = "controller-outside"
+    NO_LEGAL_BASIS = "no-legal-basis"
+    GLASS_NOT_FOR_YOU = "glass-not-for-you"
+    SHUT_BY_PATIENT = "shut-by-patient"
+    CHECKED_ALREADY = "checked-already"
+    OWN_CHECK = "own-check"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,9 @@ class Provision:
     party: PartyRef | None = None
     key: str | None = None
     person: str | None = None
+    professional: str | None = None
     document: str | None = None
+    covers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

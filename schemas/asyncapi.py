@@ -13,6 +13,7 @@ from schemas.envelopes import FHIR_JSON, PARKED, WITHHELD, WITHOUT_CONTENT, even
 from schemas.jsonschema import JSON, components
 
 KEY: Final = r"^[A-Za-z0-9._-]{1,64}$"
+_KITH_XML: Final = "application/xml"
 _JSON: Final = "application/json"
 _KAFKA: Final = "0.5.0"  # the version of the bindings
 _HTTP: Final = "0.3.0"
@@ -86,7 +87,7 @@ _CHANNELS: Final[JSON] = {
         "description": "What an organisation is told, numbered without gaps by ce_sequence. Records about one patient"
         " have one key and keep their order. A record may come again: drop a ce_id that you have seen.",
         "servers": _ON_KAFKA,
-        "messages": ["update", "updateByReference", "updateWithoutContent"],
+        "messages": ["update", "updateByReference", "updateWithoutContent", "letter"],
     },
     "parked": {
         "address": topics.PARKED,
@@ -99,7 +100,7 @@ _CHANNELS: Final[JSON] = {
         "description": "The updates as server-sent events: id is the number in the feed, event the code, data this"
         " payload. A stream goes on after Last-Event-ID.",
         "servers": [{"$ref": "#/servers/http"}],
-        "messages": ["updateEvent"],
+        "messages": ["updateEvent", "letterEvent"],
     },
     "websocket": {
         "address": "/fhir/websocket",
@@ -292,6 +293,17 @@ _MESSAGES: Final[Mapping[str, JSON]] = {
         "contentType": "application/cloudevents+json",
         "payload": _schema("UpdateEvent"),
     },
+    "letter": {
+        "title": "An update in Norwegian XML or HL7 v2",
+        "summary": "For receivers that have this dialect in the directory. docs/kith.md, docs/hl7v2.md.",
+        "headers": _schema("LetterHeaders"),
+        "bindings": _KEYED,
+    },
+    "letterEvent": {
+        "title": "The same, as the data of a server-sent event",
+        "contentType": "application/cloudevents+json",
+        "payload": _schema("LetterEvent"),
+    },
     "binding": {
         "title": "What binds a websocket",
         "contentType": "text/plain",
@@ -329,18 +341,19 @@ def _message(name: str, message: JSON) -> JSON:
 
 
 def _example(name: str, message: JSON) -> JSON:
-    match name:
-        case "message":
-            return {"headers": {"content-type": FHIR_JSON}, "payload": message}
-        case "update":
-            return {"headers": _HEADERS, "payload": message}
-        case "updateByReference":
-            place = "https://carepath.example/events?org=999999018&since=0"
-            return {"headers": _HEADERS | {"ce_dataref": place}}
-        case "updateWithoutContent":
-            return {"headers": _HEADERS | {"ce_type": event_type(WITHHELD), "ce_sequence": "2"}}
-        case "updateEvent":
-            return {"payload": {**_ATTRIBUTES, "datacontenttype": FHIR_JSON, "data": message}}
-        case _:
-            told = {"ce_type": event_type(PARKED), "content-type": _JSON}
-            return {"headers": _HEADERS | told, "payload": _NOTICE}
+    event = {"payload": {**_ATTRIBUTES, "datacontenttype": FHIR_JSON, "data": message}}
+    letter = {**_ATTRIBUTES, "datacontenttype": _KITH_XML, "data_base64": "PE1zZ0hlYWQvPg=="}
+    withheld = {"ce_type": event_type(WITHHELD), "ce_sequence": "2"}
+    place = "https://carepath.example/events?org=999999018&since=0"
+    parked = {"ce_type": event_type(PARKED), "content-type": _JSON}
+    examples: dict[str, JSON] = {
+        "message": {"headers": {"content-type": FHIR_JSON}, "payload": message},
+        "update": {"headers": _HEADERS, "payload": message},
+        "updateByReference": {"headers": _HEADERS | {"ce_dataref": place}},
+        "updateWithoutContent": {"headers": _HEADERS | withheld},
+        "updateEvent": event,
+        "letter": {"headers": _HEADERS | {"content-type": _KITH_XML}},
+        "letterEvent": {"payload": letter},
+        "parkedNotice": {"headers": _HEADERS | parked, "payload": _NOTICE},
+    }
+    return examples[name]

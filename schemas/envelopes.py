@@ -87,6 +87,19 @@ class UpdateEvent(Envelope):
     data: Message | None = None
 
 
+class LetterEvent(Envelope):
+    """The same for a receiver whose dialect in the directory is Norwegian XML or HL7 v2."""
+
+    specversion: Literal["1.0"]
+    id: Id
+    source: Source
+    type: EventType
+    time: Time
+    sequence: Sequence
+    datacontenttype: Literal["application/xml", "application/hl7-v2"]
+    data_base64: Annotated[str, Field(description="The message's bytes.")]
+
+
 class _Headers(Envelope):
     ce_specversion: Literal["1.0"]
     ce_id: Id
@@ -112,6 +125,12 @@ class UpdateHeaders(_Headers):
         ),
     ] = None
     content_type: Literal["application/fhir+json"] = Field(alias="content-type")
+
+
+class LetterHeaders(_Headers):
+    """The same for a receiver whose dialect in the directory is Norwegian XML or HL7 v2: so is the value."""
+
+    content_type: Literal["application/xml", "application/hl7-v2"] = Field(alias="content-type")
 
 
 class ParkedHeaders(_Headers):
@@ -146,6 +165,8 @@ class ParkedNotice(Envelope):
 
 ENVELOPES: Final[Mapping[str, type[Envelope]]] = {
     "inbound-headers": InboundHeaders,
+    "letter-event": LetterEvent,
+    "letter-headers": LetterHeaders,
     "message": Message,
     "parked-headers": ParkedHeaders,
     "parked-notice": ParkedNotice,

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from carepath.api import examples, openapi
+from carepath.api import examples, openapi, security
 from carepath.api.app import ROUTES
 from schemas import asyncapi
 from schemas.compatibility import breaks
@@ -38,7 +38,7 @@ def contracts() -> Mapping[str, str]:
     """Every contract as text, by its file's name."""
     documents = {
         "asyncapi": asyncapi.document(version(), examples.message()),
-        "openapi": openapi.document(ROUTES, version()),
+        "openapi": openapi.document(ROUTES, version(), security.SCHEMES, security.schemes_of),
     }
     return {f"{name}.json": _text(told) for name, told in {**documents, **schemas()}.items()}
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,15 @@ def requirement(name: str, available: object, install_hint: str) -> None:
     """
     if not available:
         pytest.skip(f"{name} is missing. {install_hint}")
+
+
+def out_of_sight(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Arguments for a program, and what goes into its environment: an address with a password is no argument."""
+    kept, hidden = [*arguments], dict[str, str]()
+    if "--database-url" in kept and "@" in kept[at := kept.index("--database-url") + 1]:
+        hidden = {"CAREPATH_DATABASE_URL": kept[at]}
+        del kept[at - 1 : at + 1]
+    return kept, hidden
 
 
 def free_port() -> int:

@@ -1,13 +1,18 @@
 """The ASGI application: every address, and which interaction answers there."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
+from typing_extensions import override
 
+from carepath.api.access_log import access_log_, audit_event_, audit_events
+from carepath.api.allowance import NONE, Throttle
+from carepath.api.audited import Audited
 from carepath.api.binary import binary
 from carepath.api.binding import (
     WEBSOCKET,
@@ -16,11 +21,15 @@ from carepath.api.binding import (
     bindings,
     bindings_by_parameters,
 )
+from carepath.api.bounds import Bounds
+from carepath.api.break_glass import break_glass_
 from carepath.api.bundle import message
 from carepath.api.context import Context
 from carepath.api.errors import HANDLERS, on_fault
 from carepath.api.events import events
 from carepath.api.everything import everything, everything_by_parameters
+from carepath.api.guard import Guard
+from carepath.api.headers import SecurityHeaders
 from carepath.api.health import livez, metrics, readyz
 from carepath.api.history import history
 from carepath.api.kith import kith_messages
@@ -34,6 +43,9 @@ from carepath.api.quiet import quiet_
 from carepath.api.read import read
 from carepath.api.rendering import Rendering, rendered
 from carepath.api.search import search, search_by_form
+from carepath.api.security import SCHEMES, schemes_of
+from carepath.api.seeing import Seeing
+from carepath.api.smart import smart_configuration
 from carepath.api.statistics import statistics_
 from carepath.api.subscription import create, delete, update
 from carepath.api.subscription_operations import events as subscription_events
@@ -45,11 +57,15 @@ from carepath.api.subscription_operations import (
     statuses_by_parameters,
 )
 from carepath.api.summary import summary
+from carepath.api.throttle import Clients, Strangers
 from carepath.api.timeline import timeline
+from carepath.api.token import token
 from carepath.api.vread import vread
 from carepath.api.websocket import websocket
 from carepath.api.where import where_
 from carepath.api.worklist import worklist_, worklist_by_parameters
+from carepath.delivery.recorder import Recorder
+from carepath.identity.entrance import TOKEN
 from fhir_mappings.search_parameters import PARAMETERS
 
 
@@ -80,10 +96,16 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/fhir/$worklist", worklist_),
     Route("/fhir/$worklist", worklist_by_parameters, methods=["POST"]),
     Route("/fhir/metadata", metadata),
+    Route("/fhir/.well-known/smart-configuration", smart_configuration),
+    Route(TOKEN, token, methods=["POST"]),
+    Route("/fhir/Patient/$break-glass", break_glass_, methods=["POST"]),
     Route("/fhir/Patient/{id:fhir_id}/$timeline", timeline),
     Route("/fhir/Patient/{id:fhir_id}/$summary", summary),
     Route("/fhir/Patient/{id:fhir_id}/$everything", everything),
     Route("/fhir/Patient/{id:fhir_id}/$everything", everything_by_parameters, methods=["POST"]),
+    Route("/fhir/Patient/{id:fhir_id}/$access-log", access_log_),
+    Route("/fhir/AuditEvent", audit_events),
+    Route("/fhir/AuditEvent/{id:fhir_id}", audit_event_),
     Route("/fhir/Encounter/{id:fhir_id}/$payment-days", payment_days_),
     Route("/fhir/MessageHeader/{id:fhir_id}/$where", where_),
     Route("/fhir/Binary/{id:fhir_id}", binary),
@@ -120,8 +142,13 @@ ROUTES: Sequence[BaseRoute] = (
 )
 
 
-def application(context: Context, pages: Sequence[BaseRoute] = ()) -> Starlette:
-    """The whole server; while it runs, messages are gathered and feeds are relayed."""
+def application(
+    context: Context, pages: Sequence[BaseRoute] = (), own_door: Collection[str] = ()
+) -> Starlette:
+    """The whole server; while it runs, messages are gathered and feeds are relayed.
+
+    ``own_door``: the names of those pages that let people in themselves.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -138,12 +165,44 @@ def application(context: Context, pages: Sequence[BaseRoute] = ()) -> Starlette:
             ):
                 yield
 
-    near = Middleware(OpenModeGuard, open_network=context.open_network, address=context.address)
-    app = Starlette(
-        routes=[*ROUTES, *pages],
-        middleware=[Middleware(Rendering), near],
+    routes = [*ROUTES, *pages]
+    app = _Broker(
+        routes=routes,
+        middleware=[
+            Middleware(Rendering),
+            Middleware(Bounds),
+            *_doors(context, routes, own_door),
+            Middleware(Audited, Recorder(context.database)),
+            Middleware(Seeing, context),
+        ],
         exception_handlers={**HANDLERS, Exception: rendered(on_fault)},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # the address would be repeated, with whatever is asked for
     app.state.context = context
+    app.state.schemes, app.state.schemes_of = SCHEMES, schemes_of
     return app
+
+
+class _Broker(Starlette):
+    """Starlette, whose every answer, those to its own faults too, has the headers that browsers need."""
+
+    @override
+    def build_middleware_stack(self) -> ASGIApp:
+        address: str = self.state.context.address
+        return SecurityHeaders(super().build_middleware_stack(), address=address)
+
+
+def _doors(
+    context: Context, routes: Sequence[BaseRoute], own_door: Collection[str]
+) -> Iterator[Middleware]:
+    """Who is let in, and how often: whoever is near, in open mode, else whoever signs in."""
+    throttle = Throttle(context.limits, lambda limit: context.metrics.throttled.labels(limit).inc())
+    counted = Middleware(Clients, throttle=throttle, open_mode=context.open_mode)
+    if context.open_mode:
+        yield Middleware(OpenModeGuard, open_network=context.open_network, address=context.address)
+    else:
+        yield Middleware(Strangers, throttle=throttle)
+        yield Middleware(Guard, context=context, routes=routes, pages=own_door)
+    if context.limits != NONE:
+        yield counted

@@ -20,7 +20,8 @@ async def binary(request: Request) -> Response:
     410 when the bytes have gone by the operator's retention.
     """
     id_ = request.path_params["id"]
-    found = await context_of(request).ask(source, id_, viewer_of(request))
+    viewer = viewer_of(request)
+    found = await context_of(request).ask_as(viewer, source, id_, viewer)
     if found is None:
         raise HTTPException(404)
     if not found.content:

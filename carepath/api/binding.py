@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 from cryptography.exceptions import InvalidTag
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +19,7 @@ from carepath.api.context import Context, context_of
 from carepath.api.errors import Refused
 from carepath.api.exchange import check_accepted, fhir_response, viewer_of
 from carepath.api.operation_parameters import asked
+from carepath.api.standing import standing_of
 from carepath.api.subscription_operations import seen
 from carepath.store import subscriptions
 from carepath.store.blind import Keys
@@ -70,9 +72,13 @@ async def bindings_by_parameters(request: Request) -> Response:
 
 async def _answer(request: Request, ids: Sequence[str]) -> Response:
     context, viewer = context_of(request), viewer_of(request)
-    found = await context.ask(_named if ids else _all, viewer, [*dict.fromkeys(ids)])
+    if viewer.masked:
+        raise HTTPException(403, "what Subscriptions tell is not for this role: see $status")
+    found = await context.ask_as(viewer, _named if ids else _all, viewer, [*dict.fromkeys(ids)])
     token = Token(tuple(one.id for one in found), viewer.reader, viewer.now + LASTS)
-    return fhir_response(_parameters(context, token))
+    text = sealed(context.database.keys, token)
+    context.live.rights.remember(text, standing_of(request, context), token.until)
+    return fhir_response(_parameters(context, token, text))
 
 
 def _named(conn: Connection, viewer: Viewer, ids: Sequence[str]) -> list[Subscribed]:
@@ -107,13 +113,13 @@ def _refused(code: str, text: str) -> Refused:
     return Refused(refuse(Reason.INVALID, code, text, "http.id"))
 
 
-def _parameters(context: Context, token: Token) -> dict[str, Any]:
+def _parameters(context: Context, token: Token, text: str) -> dict[str, Any]:
     scheme, _, address = context.address.partition("://")
     url = f"{'wss' if scheme == 'https' else 'ws'}://{address}{WEBSOCKET}"
     return {
         "resourceType": "Parameters",
         "parameter": [
-            {"name": "token", "valueString": sealed(context.database.keys, token)},
+            {"name": "token", "valueString": text},
             {"name": "expiration", "valueDateTime": instant_text(instant(token.until))},
             *({"name": "subscription", "valueString": id_} for id_ in token.ids),
             {"name": "websocket-url", "valueUrl": url},

@@ -1,12 +1,13 @@
 """What every interaction works with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
+from carepath.api.allowance import NONE, Limits
 from carepath.api.metrics import Metrics
 from carepath.delivery.answers import Answers
 from carepath.delivery.gather import Gather
@@ -15,18 +16,24 @@ from carepath.delivery.kafka import Publisher
 from carepath.delivery.live import Live
 from carepath.delivery.relay import Relay
 from carepath.delivery.rounds import Rounds
+from carepath.identity.entrance import Entrance
 from carepath.service.directory import Parties
 from carepath.service.terms import Tariff
 from carepath.store.database import Database
+from carepath.store.rights import Viewer
+from pathways.access import Actor
 
 P = ParamSpec("P")
 T = TypeVar("T")
+InSession = Callable[[HTTPConnection], Awaitable[Actor | None]]
+"""Who is signed in to the pages, by a cookie; it sets ``state.standing``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The running broker. ``address`` is where it is reached, without a slash at its end.
 
+    ``entrance`` is where clients sign in and ``sessions`` know people at the pages: both but in open mode.
     ``publisher`` is for Kafka, if there is one; ``rounds`` are what is done beside answering.
     """
 
@@ -39,8 +46,13 @@ class Context:
     parties: Parties
     address: str
     version: str
+    open_mode: bool
+    entrance: Entrance | None = None
+    sessions: InSession | None = None
     open_network: bool = False
+    mail: bool = False  # whether people can be told by e-mail
     max_bytes: int
+    limits: Limits = NONE
     publisher: Publisher | None = None
     rounds: Sequence[Rounds] = ()
     metrics: Metrics = field(default_factory=Metrics)
@@ -54,10 +66,25 @@ class Context:
     async def ask(
         self, query: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a query of the store on a thread, in a snapshot of its own."""
+        """Run a query of the store on a thread, in a snapshot of its own: one that tells nobody of any patient."""
 
         def run() -> T:
             with self.database.read() as conn:
+                return query(conn, *args, **kwargs)
+
+        return await run_in_threadpool(run)
+
+    async def ask_as(
+        self,
+        viewer: Viewer,
+        query: Callable[Concatenate[Any, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """The same to answer ``viewer``: the database itself keeps from them what is not theirs."""
+
+        def run() -> T:
+            with self.database.seen_by(viewer) as conn:
                 return query(conn, *args, **kwargs)
 
         return await run_in_threadpool(run)

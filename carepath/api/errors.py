@@ -31,6 +31,7 @@ _CODES: Mapping[int, str] = {
     404: "not-found",
     405: "not-supported",
     406: "not-supported",
+    408: "timeout",
     410: "deleted",
     412: "conflict",
     413: "too-long",

@@ -61,7 +61,8 @@ async def everything(request: Request) -> Response:
     check_accepted(request)
     wanted = _wanted(await asked(request, *_NAMES))
     context, patient = context_of(request), request.path_params["id"]
-    result = await context.ask(_find, patient, wanted, viewer_of(request))
+    viewer = viewer_of(request)
+    result = await context.ask_as(viewer, _find, patient, wanted, viewer)
     if result is None:
         raise HTTPException(404)
     return fhir_response(_bundle(context, patient, wanted, result))
@@ -129,8 +130,8 @@ def _find(conn: Any, patient: str, wanted: Wanted, viewer: Viewer) -> Result | N
         starts=wanted.starts,
         ends=wanted.ends,
     )
-    count = wanted.count + 1 if wanted.count else 0
-    found = store.page(conn, about, count=count, after=wanted.after) if count else []
+    count = wanted.count
+    found = store.page(conn, about, count=count, after=wanted.after, more=1) if count else []
     included: list[Stored] = []
     if wanted.types is None or _ORGANIZATION in wanted.types:
         included = store.organizations(conn, found[: wanted.count], viewer)

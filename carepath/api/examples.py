@@ -75,6 +75,19 @@ def refused() -> JSON:
     return outcome((Issue("code-invalid", "there is no event 'admision'", where),))
 
 
+def broken() -> JSON:
+    """What a clinician says who reads of a patient without having been told."""
+    who = {"system": "https://slagen.example/patients", "value": "p-1"}
+    return {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "identifier", "valueIdentifier": who},
+            {"name": "reason", "valueCode": "emergency"},
+            {"name": "text", "valueString": "Unconscious, brought in by ambulance"},
+        ],
+    }
+
+
 def worked_off() -> JSON:
     """What a receiver is done with."""
     return {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -11,11 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from carepath.api import negotiation
+from carepath.api.context import context_of
 from carepath.api.errors import FHIR_JSON, Refused, bad_parameter
 from carepath.api.negotiation import Format, media_type
+from carepath.identity.scopes import allow
+from carepath.service.viewers import rights, without_reading
+from carepath.store.disclosures import Disclosures
 from carepath.store.resources import Stored, Viewer
 from carepath.store.times import now
+from fhir_mappings.search_parameters import PARAMETERS
 from fhir_mappings.xml import is_xml
+from pathways.access import CITIZENS, Actor, Role
 from pathways.refusals import Reason, refuse
 
 ORGANISATION: Final = "X-Carepath-Org"
@@ -116,18 +122,64 @@ async def whole_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def acting_organisation(request: Request) -> str | None:
-    """The directory key of who asks; ``None`` is the operator."""
+def actor_of(request: Request) -> Actor:
+    """Who asks: as signed in; in open mode whom the request names, or else the operator."""
+    if not context_of(request).open_mode:
+        signed_in: Actor = (
+            request.state.actor
+        )  # set by the guard at the door: without it, nobody gets this far
+        return signed_in
+    return taken_at_its_word(request)
+
+
+def taken_at_its_word(request: Request) -> Actor:
+    """Whom the request names, in open mode."""
     named = request.headers.getlist(ORGANISATION)
     key = named[0] if named else None
     if key is not None and not (is_key(key) and len(named) == 1):
         raise bad_parameter(ORGANISATION, "a directory key: letters, digits, '.', '_' and '-'")
-    return key
+    return Actor(role=Role.OPEN, party=key)
+
+
+def signed_in(request: Request) -> Actor | None:
+    """Who signed in; ``None``: nobody does, in open mode."""
+    return None if context_of(request).open_mode else actor_of(request)
+
+
+def readable(request: Request) -> frozenset[str] | None:
+    """The types that a client's scopes let it read, so that no others come with them; ``None``: all."""
+    actor = signed_in(request)
+    if actor is None or actor.client is None:
+        return None
+    return frozenset(type_ for type_ in PARAMETERS if allow(actor.scopes, type_, "r"))
+
+
+def acting_organisation(request: Request) -> str | None:
+    """The key whose grants and feed count; ``None``, in open mode only, is the operator, who sees everything."""
+    return actor_of(request).reader
+
+
+def sees_every_unit(request: Request) -> bool:
+    """Whether who asks runs the broker: figures and metadata are of all organisations then."""
+    actor = actor_of(request)
+    return actor.role is Role.OPERATOR or (actor.role is Role.OPEN and actor.party is None)
 
 
 def viewer_of(request: Request) -> Viewer:
     """Who looks, and that it is now."""
-    return Viewer(acting_organisation(request), now())
+    actor, disclosed = actor_of(request), disclosures_of(request)
+    if actor.role in CITIZENS:  # read by ``seeing``, before anything is asked for
+        sights = request.scope.get("state", {}).get("sights", ())
+        disclosed.because.update(rights(sights))
+        return Viewer(actor.reader, now(), sights=sights, disclosed=disclosed)
+    return without_reading(context_of(request).database.keys, actor, now(), disclosed)
+
+
+def disclosures_of(request: Request) -> Disclosures:
+    """What is given out of patients to who asks: the access log is written of it (``audited``)."""
+    state: dict[str, Any] = request.scope.setdefault("state", {})
+    found: Disclosures = state.setdefault("disclosed", Disclosures())
+    return found
 
 
 def is_key(text: str) -> bool:

@@ -28,10 +28,12 @@ async def history(request: Request) -> Response:
     type_, id_ = request.path_params["type"], request.path_params["id"]
     count = min(_number(request, "_count", DEFAULT_COUNT), MOST)
     before = _number(request, "_before", _NEWEST)
-    total = await context.ask(resources.versions, type_, id_, viewer)
+    total = await context.ask_as(viewer, resources.versions, type_, id_, viewer)
     if total == 0:
         raise HTTPException(404)
-    page = await context.ask(resources.history, type_, id_, viewer, count=count, before=before)
+    page = await context.ask_as(
+        viewer, resources.history, type_, id_, viewer, count=count, before=before
+    )
     return fhir_response(_bundle(context, f"{type_}/{id_}", page, total=total, count=count))
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from carepath.api.context import context_of
 from carepath.api.errors import FHIR_JSON
-from carepath.api.exchange import acting_organisation, whole_body
+from carepath.api.exchange import actor_of, signed_in, whole_body
 from carepath.api.negotiation import media_type
 from carepath.service import Answer, Submission
 from carepath.service.answers import refused, reply
@@ -34,14 +34,16 @@ _NOT_XML: Final = refuse(
 async def kith_messages(request: Request) -> Response:
     """The answer is definitive: what it says is committed."""
     context = context_of(request)
-    organisation = acting_organisation(request)
+    organisation = actor_of(request).party  # a citizen sends as no organisation
     source = await whole_body(request, context.max_bytes)
     if media_type(request.headers.get("content-type", "")).name not in TYPES:
         return await run_in_threadpool(_said, source, refused(_NOT_XML), 415)
     if formats.media_type(source) != formats.KITH_XML:
         return await run_in_threadpool(_not_ours, source)
     with context.metrics.seconds.time():
-        answer = await context.gather.submit(Submission(source, formats.KITH_XML, organisation))
+        answer = await context.gather.submit(
+            Submission(source, formats.KITH_XML, organisation, actor=signed_in(request))
+        )
     context.metrics.messages.labels(answer.verdict).inc()
     return await run_in_threadpool(_said, source, answer)
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from carepath.api import examples
+from carepath.api.access_log import access_log_, audit_event_, audit_events
+from carepath.api.break_glass import break_glass_
 from carepath.api.negotiation import TYPES
 from carepath.api.operation import Interaction, Operation
 from carepath.api.payment_days import payment_days_
@@ -39,6 +42,17 @@ LISTS: Final[Mapping[Interaction, Operation]] = {
         answers={200: "A person for each, those of the longest silence first."},
         refuses=(400, 406, 503),
     ),
+    break_glass_: Operation(
+        id="breakGlass",
+        summary="A clinician reads of a patient of whom they were told nothing, and says why; it is checked afterwards.",
+        takes=TYPES,
+        receives="Parameters",
+        asked=examples.broken,
+        parameters=_FHIR,
+        gives=("Parameters",),
+        answers={200: "The patient, until when it lasts, and the id under which it is checked."},
+        refuses=(400, 404, 406, 413, 415, 422, 503),
+    ),
     statistics_: Operation(
         id="statistics",
         summary="How it went in a period: the caller's own figures, or every unit's for the operator.",
@@ -46,6 +60,30 @@ LISTS: Final[Mapping[Interaction, Operation]] = {
         gives=("Parameters",),
         answers={200: "A row for each figure; one without a value would rest on fewer than five."},
         refuses=(400, 406, 503),
+    ),
+    access_log_: Operation(
+        id="accessLog",
+        summary="Who received and who read what of the patient, and why; newest first.",
+        parameters=(*_FHIR, "language", "prefer", "lines-since", "count", "line"),
+        gives=("Bundle",),
+        answers={200: "A searchset of AuditEvents, each with what it says in words."},
+        refuses=(400, 404, 406, 503),
+    ),
+    audit_events: Operation(
+        id="searchAuditEvents",
+        summary="The access log of those whose log the caller may read; newest first.",
+        parameters=(*_FHIR, "language", "prefer", "log-patient", "log-date", "count", "line"),
+        gives=("Bundle",),
+        answers={200: "A searchset of AuditEvents."},
+        refuses=(400, 404, 406, 503),
+    ),
+    audit_event_: Operation(
+        id="readAuditEvent",
+        summary="One line of the access log.",
+        parameters=(*_FHIR, "language"),
+        gives=("AuditEvent",),
+        answers={200: "The AuditEvent: nobody can change it, so it has no versions."},
+        refuses=(404, 406, 503),
     ),
     payment_days_: Operation(
         id="paymentDays",

@@ -20,11 +20,13 @@ from carepath.api.exchange import (
     acting_organisation,
     check_accepted,
     fhir_response,
+    viewer_of,
 )
 from carepath.api.operation_parameters import asked
 from carepath.api.results import DEFAULT_COUNT, MOST
 from carepath.delivery import notifications
 from carepath.delivery.content import event_code, resource
+from carepath.store import feed
 from carepath.store import mailbox as store
 from carepath.store.feed import OPERATOR, PARKED, Item
 from carepath.store.mailbox import PLACE, UPTO, Mailbox
@@ -44,14 +46,19 @@ async def mailbox(request: Request) -> Response:
     """
     check_accepted(request)
     count, after = min(_number(request, "_count", DEFAULT_COUNT), MOST), _number(request, "_after")
-    context, receiver = context_of(request), _receiver(request)
+    context, receiver, viewer = context_of(request), _receiver(request), viewer_of(request)
 
     def told(conn: Any) -> Response:
         box = store.mailbox(conn, receiver)
         found = store.page(conn, receiver, box, after, now(), limit=count) if count else []
+        if viewer.masked:
+            found = [feed.masked(item) for item in found]
+        for item in found:
+            viewer.disclosed.tell(item.of, "Bundle", (item.id,))
         return fhir_response(_bundle(context.base_url, box, found, count=count, after=after))
 
-    return await context.ask(told)  # written on the thread, too: a long one holds up nobody else
+    # written on the thread, too: a long one holds up nobody else
+    return await context.ask_as(viewer, told)
 
 
 async def confirm(request: Request) -> Response:

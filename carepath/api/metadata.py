@@ -19,5 +19,10 @@ async def metadata(request: Request) -> Response:
     """200 with the CapabilityStatement; its date is when the server started."""
     check_accepted(request)
     context = context_of(request)
-    told = statement(base_url=context.base_url, version=context.version, date=_STARTED)
+    told = statement(
+        base_url=context.base_url,
+        version=context.version,
+        date=_STARTED,
+        token_url=context.entrance.assertions.audience if context.entrance else None,
+    )
     return fhir_response(told)

@@ -32,6 +32,8 @@ _LOOKED_UP: Final[Mapping[str, tuple[str, ...]]] = {
     "promises_waiting": ("Promises whose time to be looked at has come.",),
     "promises_waiting_seconds": ("How long ago the oldest of them should have been looked at.",),
     "alerts_unsent": ("People who should have been called.",),
+    "audit_unsealed": ("Lines of the access log that are not sealed yet.",),
+    "audit_unsealed_seconds": ("How long the oldest of them is there.",),
     "kafka_paused": ("1 while delivery to its topic is paused.", "receiver"),
 }
 """What the store knows: each with its explanation, and its label if it has one."""
@@ -59,6 +61,18 @@ class Metrics:
             registry=self._registry,
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
         )
+        self.refused_sign_ins = Counter(
+            "carepath_sign_in_refused",
+            "Callers and sign-ins that were not believed, by what was wrong.",
+            ["reason"],
+            registry=self._registry,
+        )
+        self.throttled = Counter(
+            "carepath_throttled",
+            "Requests and streams that were one too many, by the limit: client, address or streams.",
+            ["limit"],
+            registry=self._registry,
+        )
         self.streams = Gauge("carepath_streams", "Open event streams.", registry=self._registry)
         self.websockets = Gauge("carepath_websockets", "Open websockets.", registry=self._registry)
         self._gauges = {
@@ -80,6 +94,8 @@ class Metrics:
         due = figures.promises.oldest
         self._gauges["promises_waiting_seconds"].set(now - due / 1_000_000 if due else 0)
         self._gauges["alerts_unsent"].set(figures.alerts)
+        self._gauges["audit_unsealed"].set(figures.unsealed)
+        self._gauges["audit_unsealed_seconds"].set(figures.unsealed_age)
         self._set("parked_open", figures.parked)
         self._set("subscriptions", figures.subscriptions)
         self._set("feed_undelivered", figures.undelivered)

@@ -23,6 +23,7 @@ from carepath.api.operation import (
     COMMON,
     FORM,
     JSON,
+    PLAIN_JSON,
     Interaction,
     Operation,
 )
@@ -34,18 +35,24 @@ from fhir_mappings.xml import to_xml
 MEDIA_TYPE: Final = "application/vnd.oai.openapi+json;version=3.1"
 _TYPES: Final = (
     *PARAMETERS,
+    "AuditEvent",
     "Binary",
     "Bundle",
     "CapabilityStatement",
     "OperationOutcome",
     "Parameters",
 )
-_ALWAYS: Final = (403, 500)
+_ALWAYS: Final = (401, 403, 414, 429, 431, 500)
+Security = Callable[[Interaction, str], Sequence[JSON]]
+"""Which schemes an interaction takes; the type is that in the address."""
 
 
 async def openapi(request: Request) -> Response:
     """200 with the document of this server's version."""
-    told = document(request.app.routes, context_of(request).version)
+    state = request.app.state
+    told = document(
+        request.app.routes, context_of(request).version, state.schemes, state.schemes_of
+    )
     return Response(orjson.dumps(told), media_type=MEDIA_TYPE)
 
 
@@ -61,13 +68,20 @@ DESCRIBED: Final[Mapping[Interaction, Operation]] = {**OPERATIONS, **_OWN}
 """Every interaction that the document is to tell of; pages are not among them."""
 
 
-def document(routes: Iterable[BaseRoute], version: str) -> JSON:
-    """The document. ``version`` is that of Carepath."""
+def document(
+    routes: Iterable[BaseRoute],
+    version: str,
+    schemes: Mapping[str, JSON] | None = None,
+    schemes_of: Security | None = None,
+) -> JSON:
+    """The document. ``version`` is that of Carepath; the rest says how one signs in (``carepath.api.security``)."""
     paths: dict[str, JSON] = {}
     for route in routes:
         if isinstance(route, Route) and route.endpoint in DESCRIBED:
-            for path, described in _addresses(route, DESCRIBED[route.endpoint]):
-                paths.setdefault(path, {}).update(described)
+            for path, type_, described in _addresses(route, DESCRIBED[route.endpoint]):
+                if schemes_of:
+                    described["security"] = [*schemes_of(route.endpoint, type_)]
+                paths.setdefault(path, {})[_method(route)] = described
     return {
         "openapi": "3.1.1",
         "info": {
@@ -84,6 +98,7 @@ def document(routes: Iterable[BaseRoute], version: str) -> JSON:
             "parameters": dict(COMMON),
             "responses": {str(status): _refusal(status) for status in _refusals()},
             "schemas": {type_: _resource(type_) for type_ in _TYPES},
+            **({"securitySchemes": dict(schemes)} if schemes else {}),
         },
     }
 
@@ -91,13 +106,17 @@ def document(routes: Iterable[BaseRoute], version: str) -> JSON:
 # --- addresses
 
 
-def _addresses(route: Route, operation: Operation) -> Iterator[tuple[str, JSON]]:
-    """A path and its operation by method; where the type stands in the address, one for each type."""
+def _method(route: Route) -> str:
     (method,) = (route.methods or set()) - {"HEAD"}
+    return method.lower()
+
+
+def _addresses(route: Route, operation: Operation) -> Iterator[tuple[str, str, JSON]]:
+    """A path, its type and its operation; where the type stands in the address, one for each."""
     of_type = "type" in route.param_convertors
     for type_ in PARAMETERS if of_type else ("",):
         path = route.path_format.replace("{type}", type_)
-        yield path, {method.lower(): _operation(route, operation, type_)}
+        yield path, type_, _operation(route, operation, type_)
 
 
 def _operation(route: Route, operation: Operation, type_: str) -> JSON:
@@ -109,7 +128,7 @@ def _operation(route: Route, operation: Operation, type_: str) -> JSON:
     }
     if operation.takes:
         told["requestBody"] = {
-            "required": FORM not in operation.takes,
+            "required": FORM not in operation.takes or bool(operation.fields),
             "content": {media: _request(operation, media, type_) for media in operation.takes},
         }
     return told
@@ -134,6 +153,10 @@ def _asked(operation: Operation, type_: str) -> Iterator[JSON]:
 
 
 def _request(operation: Operation, media: str, type_: str) -> JSON:
+    if operation.fields:
+        named = {name: {"type": "string"} for name in operation.fields}
+        needed = {"properties": named, "required": [*operation.fields]}
+        return {"schema": {"type": "object", **needed}}
     if media == FORM:
         told = {**searched(type_), **controls(type_)}
         return {"schema": {"type": "object", "properties": told}}
@@ -162,7 +185,7 @@ def _responses(operation: Operation, type_: str) -> JSON:
         str(status): {"$ref": f"#/components/responses/{status}"}
         for status in (*operation.refuses, *_ALWAYS)
     }
-    return given | refused
+    return refused | given
 
 
 def _answer(operation: Operation, status: int, type_: str) -> JSON:
@@ -182,6 +205,8 @@ def _body(operation: Operation, media: str, types: Sequence[str]) -> JSON:
         return {ANY: {}}
     if media == MEDIA_TYPE:
         return {media: {"schema": {"type": "object", "required": ["openapi", "info", "paths"]}}}
+    if media == PLAIN_JSON:
+        return {media: {"schema": {"type": "object"}}}
     if media != FHIR_JSON:
         return {media: {"schema": {"type": "string"}}}
     one_of = [_ref(type_) for type_ in types]

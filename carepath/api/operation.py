@@ -17,6 +17,7 @@ Interaction = Callable[[Request], Awaitable[Response]]
 
 FORM: Final = "application/x-www-form-urlencoded"
 TEXT: Final = "text/plain"
+PLAIN_JSON: Final = "application/json"
 STREAM: Final = "text/event-stream"
 ANY: Final = "*/*"
 NOT_CONTROL: Final = r"^[^\u0000-\u001f]*$"
@@ -34,7 +35,7 @@ class Operation:
     ``media``: of that body; ``takes``: of the request's, and ``receives`` its FHIR type, if it has one, ``asked``
     and ``told`` what may stand in the request's and in 200's; ``answers``: by status, in words, those with a body
     of their own; ``refuses``: the other statuses, besides 403 and 500 which every address can answer; ``searches``:
-    it also takes the search parameters of the type, in the query or as a form.
+    it also takes the search parameters of the type, in the query or as a form; ``fields``: those of another form.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Operation:
     asked: Callable[[], JSON] | None = None
     told: Callable[[], JSON] | None = None
     searches: bool = False
+    fields: tuple[str, ...] = ()
 
 
 def _parameter(place: str, name: str, description: str, **schema: Any) -> JSON:
@@ -280,6 +282,34 @@ COMMON: Final[Mapping[str, JSON]] = {
         minimum=0,
         maximum=999_999_999,
         default=500,
+    ),
+    "line": _parameter(
+        "query",
+        "_page",
+        "Lines before this one; the link to the next page has it.",
+        type="string",
+        pattern=r"^([0-9a-f]{16}-[0-9a-f]{16})?$",
+    ),
+    "lines-since": _parameter(
+        "query",
+        "_since",
+        "Only lines from this moment on; a day from its beginning.",
+        type="string",
+        pattern=f"^({TIME})?$",
+    ),
+    "log-patient": _parameter(
+        "query",
+        "patient",
+        "Patient/id or id: whose log.",
+        type="string",
+        pattern=r"^((Patient/)?[A-Za-z0-9.-]{1,64})?$",
+    ),
+    "log-date": _parameter(
+        "query",
+        "date",
+        "When: a date, or eq, ge, gt, le or lt before one.",
+        type="string",
+        pattern=f"^((eq|ge|gt|le|lt)?{TIME})?$",
     ),
     "page": _parameter(
         "query",

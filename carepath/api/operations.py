@@ -30,6 +30,7 @@ from carepath.api.operation import ANY, FORM, STREAM, TEXT, Interaction, Operati
 from carepath.api.process_message import process_message
 from carepath.api.read import read
 from carepath.api.search import search, search_by_form
+from carepath.api.sign_in_operations import SIGN_IN
 from carepath.api.subscription import create, delete, update
 from carepath.api.subscription_operations import events as subscription_events
 from carepath.api.subscription_operations import (
@@ -374,5 +375,6 @@ OPERATIONS: Final[Mapping[Interaction, Operation]] = {
         refuses=(503,),
     ),
     **LISTS,
+    **SIGN_IN,
 }
 """Every interaction of ``app.ROUTES`` but the document's own."""

@@ -21,7 +21,8 @@ async def payment_days_(request: Request) -> Response:
     """200 with Parameters; 404 for a stay that is not, or whose readiness one was not told of."""
     check_accepted(request)
     context, id_ = context_of(request), request.path_params["id"]
-    found = await context.ask(_known, context, id_, viewer_of(request))
+    viewer = viewer_of(request)
+    found = await context.ask_as(viewer, _known, context, id_, viewer)
     if found is None or not _was_told(found):
         raise HTTPException(404)
     return fhir_response(parameters(_reckoned(context, found, datetime.now(UTC))))

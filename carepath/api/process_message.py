@@ -10,10 +10,11 @@ from carepath.api import later
 from carepath.api.context import context_of
 from carepath.api.errors import FHIR_JSON
 from carepath.api.exchange import (
-    acting_organisation,
+    actor_of,
     body_format,
     check_accepted,
     check_is,
+    signed_in,
     whole_body,
 )
 from carepath.service import Submission
@@ -30,10 +31,12 @@ async def process_message(request: Request) -> Response:
     context = context_of(request)
     source = await whole_body(request, context.max_bytes)
     check_is(format_, source, "Bundle")
-    organisation = acting_organisation(request)
+    organisation = actor_of(request).party  # a citizen sends as no organisation
     addressee = await later.addressee(context, source, asked) if asked else None
     with context.metrics.seconds.time():
-        answer = await context.gather.submit(Submission(source, format_, organisation))
+        answer = await context.gather.submit(
+            Submission(source, format_, organisation, actor=signed_in(request))
+        )
     context.metrics.messages.labels(answer.verdict).inc()
     if addressee and answer.event_id:
         await later.owe(context, addressee, answer)

@@ -32,7 +32,10 @@ async def quiet_(request: Request) -> Response:
         raise bad_parameter("weeks", f"a number of weeks from 1 to {MOST_WEEKS}")
     now = datetime.now(UTC)
     before = now - timedelta(weeks=wanted)
-    found = await context_of(request).ask(quiet, viewer_of(request), before, now)
+    viewer = viewer_of(request)
+    found = await context_of(request).ask_as(viewer, quiet, viewer, before, now)
+    for one in found[:most]:
+        viewer.disclosed.tell(one.patient, "Patient", (one.patient,))
     return fhir_response(_parameters(found[:most], len(found), before))
 
 

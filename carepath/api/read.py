@@ -16,7 +16,8 @@ async def read(request: Request) -> Response:
     """200 with its version, 304 when that is known, 404 for what one may not see, 410 for what is gone."""
     check_accepted(request)
     type_, id_ = request.path_params["type"], request.path_params["id"]
-    found = await context_of(request).ask(resources.read, type_, id_, viewer_of(request))
+    viewer = viewer_of(request)
+    found = await context_of(request).ask_as(viewer, resources.read, type_, id_, viewer)
     if found is None:
         raise HTTPException(404)
     if found.deleted:

@@ -3,12 +3,12 @@
 https://hl7.org/fhir/R4/http.html#search
 
 A page's link to the next one is sealed: it repeats the whole search, and a search may hold a national id,
-which must not stand in addresses that end up in logs.
+which must not stand in addresses that end up in logs. So is its link to itself where it was asked for by identifier.
 """
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from carepath.api import bundles
+from carepath.api.bounds import PARAMETERS
 from carepath.api.context import Context, context_of
 from carepath.api.errors import bad_parameter
 from carepath.api.exchange import (
@@ -29,6 +30,7 @@ from carepath.api.exchange import (
     check_form,
     fhir_response,
     format_parameter,
+    readable,
     viewer_of,
     whole_body,
 )
@@ -37,6 +39,7 @@ from carepath.api.results import Wanted, parse
 from carepath.store import search as store
 from carepath.store.resources import Stored, Viewer
 from carepath.store.search import Cursor, Match, Search
+from fhir_mappings.search_parameters import IDENTIFIER
 from fhir_mappings.subsets import summarised, with_elements
 from pathways.refusals import Issue
 
@@ -86,7 +89,12 @@ async def search_by_form(request: Request) -> Response:
     check_accepted(request)
     check_content_type(request, _FORM)
     body = await whole_body(request, _FORM_LIMIT)
-    form = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+    try:
+        form = parse_qsl(
+            body.decode(errors="replace"), keep_blank_values=True, max_num_fields=PARAMETERS
+        )
+    except ValueError:
+        raise bad_parameter("form", f"at most {PARAMETERS} parameters") from None
     check_form(request, dict(form))
     return await _answer(request, [*parse_qsl(request.url.query), *form])
 
@@ -98,21 +106,35 @@ async def _answer(request: Request, pairs: Pairs) -> Response:
     asking = Asking(base_url=context.base_url, now=page.began)
     wanted = parse(type_, page.pairs, strict=strict, asking=asking)
     viewer = viewer_of(request)
-    found = await context.ask(_find, context, type_, wanted, page.after, viewer)
+    types = readable(request)
+    found = await context.ask_as(viewer, _find, context, type_, wanted, page.after, viewer, types)
     answer = _Answer(context, type_, wanted, page.began, format_parameter(request))
-    hidden = request.method == "POST"  # it may name a person: no address of ours shall
+    hidden = request.method == "POST" or any(map(_may_name_a_person, page.pairs))
     return fhir_response(answer.bundle(found, hidden=hidden))
 
 
-def _find(
-    conn: Any, context: Context, type_: str, wanted: Wanted, after: Cursor | None, viewer: Viewer
+def _may_name_a_person(pair: tuple[str, str]) -> bool:
+    """Whether a parameter asks by identifier, of whomever: no address of ours repeats one."""
+    return IDENTIFIER in re.split("[:.]", pair[0])
+
+
+def _find(  # noqa: PLR0913, PLR0917 -- what a search is about
+    conn: Any,
+    context: Context,
+    type_: str,
+    wanted: Wanted,
+    after: Cursor | None,
+    viewer: Viewer,
+    types: Collection[str] | None,
 ) -> Result:
     keys = context.database.keys
     asked = Search(type=type_, criteria=wanted.criteria, viewer=viewer, order=wanted.order)
-    count = wanted.count + 1 if wanted.count else 0
-    matches = store.page(conn, keys, asked, count=count, after=after) if count else []
+    count = wanted.count
+    matches = store.page(conn, keys, asked, count=count, after=after, more=1) if count else []
     shown = [match.found for match in matches[: wanted.count]]
-    included = store.included(conn, shown, wanted.includes, viewer, limit=MOST_INCLUDED + 1)
+    included = store.included(
+        conn, shown, wanted.includes, viewer, limit=MOST_INCLUDED + 1, types=types
+    )
     return Result(matches, included, store.total(conn, keys, asked) if wanted.counted else None)
 
 
@@ -127,7 +149,7 @@ class _Answer:
     format: str | None
 
     def bundle(self, result: Result, *, hidden: bool) -> JSON:
-        """The page; ``hidden``: its own link is sealed, too."""
+        """The page; ``hidden``: its own link is sealed, too, and leads to the same."""
         shown = result.matches[: self.wanted.count]
         links = {"self": self._sealed(None) if hidden else self._link(*self.wanted.used)}
         if len(result.matches) > len(shown) > 0:

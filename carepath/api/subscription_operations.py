@@ -19,7 +19,7 @@ from carepath.api.context import Context, context_of
 from carepath.api.errors import bad_parameter
 from carepath.api.exchange import check_accepted, fhir_response, viewer_of
 from carepath.api.operation_parameters import asked
-from carepath.delivery.notifications import MOST_COUNT, bundle, parts, standing
+from carepath.delivery.notifications import MOST_COUNT, bundle, disclosed, parts, standing
 from carepath.service import subscriptions as service
 from carepath.store import resources, subscriptions
 from carepath.store.database import Connection
@@ -43,7 +43,7 @@ async def status(request: Request) -> Response:
     context, viewer = context_of(request), viewer_of(request)
     id_ = request.path_params["id"]
     await _end(context)
-    one = await context.ask(seen, id_, viewer)
+    one = await context.ask_as(viewer, seen, id_, viewer)
     return fhir_response(_statuses(context.base_url, [one], viewer.now, f"/{id_}/$status"))
 
 
@@ -54,7 +54,7 @@ async def statuses(request: Request) -> Response:
     told = await asked(request, "id", "status")
     wanted = _wanted(told["status"])
     await _end(context)
-    found = await context.ask(subscriptions.listed, viewer, told["id"] or None)
+    found = await context.ask_as(viewer, subscriptions.listed, viewer, told["id"] or None)
     shown = [one for one in found if not wanted or one.status in wanted]
     used = urlencode([(name, value) for name in ("id", "status") for value in told[name]])
     path = f"/$status?{used}" if used else "/$status"
@@ -70,11 +70,14 @@ async def events(request: Request) -> Response:
     hint = _content(told[_CONTENT])
     await _end(context)
 
+    if viewer.masked:
+        raise HTTPException(403, "what Subscriptions tell is not for this role: see $status")
+
     def read(conn: Connection) -> Response:
         one = _less(seen(conn, request.path_params["id"], viewer), hint)
-        return fhir_response(_events(conn, context.base_url, one, since, until))
+        return fhir_response(_events(conn, context.base_url, one, (since, until), viewer))
 
-    return await context.ask(read)  # written on the thread, too
+    return await context.ask_as(viewer, read)  # written on the thread, too
 
 
 async def status_by_parameters(request: Request) -> Response:
@@ -168,12 +171,18 @@ def _less(one: Subscribed, hint: Content | None) -> Subscribed:
 
 
 def _events(
-    conn: Connection, base_url: str, one: Subscribed, since: int | None, until: int | None
+    conn: Connection,
+    base_url: str,
+    one: Subscribed,
+    within: tuple[int | None, int | None],
+    viewer: Viewer,
 ) -> JSON:
-    """A page of events from ``since`` to ``until``, both included; from the first, to the newest."""
+    """A page of events from the first to the last of ``within``, both included; from the first, to the newest."""
+    since, until = within
     at, before = now(), max((since or 1) - 1, 0)
     found = subscriptions.events_of(conn, one, before, at, upto=until, limit=MOST_COUNT)
     told = parts(conn, base_url, one.reader, one.subscription.channel.content, found, at)
+    viewer.disclosed.add(disclosed(told))
     made = bundle(base_url, one, NotificationType.QUERY_EVENT, found, told, at)
     last = one.numbered if until is None else min(until, one.numbered)
     links = {"self": _url(base_url, one, since, until)}

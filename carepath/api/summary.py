@@ -24,7 +24,8 @@ async def summary(request: Request) -> Response:
     """200 with a document Bundle as of now, in the caller's language; 404 for whom one may not see."""
     check_accepted(request)
     context, patient = context_of(request), request.path_params["id"]
-    known = await context.ask(_known, context.database.keys, patient, viewer_of(request))
+    viewer = viewer_of(request)
+    known = await context.ask_as(viewer, _known, context.database.keys, patient, viewer)
     if known is None:
         raise HTTPException(404)
     language = texts.language(request.headers.get("accept-language"))
@@ -35,10 +36,10 @@ async def summary(request: Request) -> Response:
 
 
 def _known(conn: Any, keys: Keys, patient: str, viewer: Viewer) -> Handover | None:
-    if not queries.exists_patient(conn, patient, viewer):
+    if not queries.exists_patient(conn, patient, viewer) or not viewer.may_know(patient):
         return None
     linked = queries.closure(conn, (patient,))
-    known = handover(conn, keys, linked, patient, _REPORTS)
+    known = handover(conn, keys, linked, patient, _REPORTS, viewer)
     return Handover(
         patient=patient,
         identifiers=known.identifiers,

@@ -35,13 +35,14 @@ async def timeline(request: Request) -> Response:
     url = f"{context.base_url}/Patient/{patient}/$timeline"
     self_url = f"{url}?{urlencode({'asOf': asked})}" if asked else url
 
+    viewer = viewer_of(request)
+
     def told(conn: Any) -> Response | None:
-        known = _known(conn, patient, viewer_of(request), as_of)
+        known = _known(conn, patient, viewer, as_of)
         return known and fhir_response(_bundle(context, known, language, self_url))
 
-    response = await context.ask(
-        told
-    )  # written on the thread, too: a long one holds up nobody else
+    # written on the thread, too: a long one holds up nobody else
+    response = await context.ask_as(viewer, told)
     if response is None:
         raise HTTPException(404)
     response.headers["Content-Language"] = language

@@ -16,8 +16,9 @@ async def vread(request: Request) -> Response:
     """200, byte for byte what was given out then; 404 for a version that never was; 410 for the last of all."""
     check_accepted(request)
     type_, id_ = request.path_params["type"], request.path_params["id"]
-    version = request.path_params["version"]
-    found = await context_of(request).ask(resources.vread, type_, id_, version, viewer_of(request))
+    version = int(request.path_params["version"])
+    viewer = viewer_of(request)
+    found = await context_of(request).ask_as(viewer, resources.vread, type_, id_, version, viewer)
     if found is None:
         raise HTTPException(404)
     if found.deleted:

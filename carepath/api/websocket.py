@@ -9,7 +9,8 @@ https://hl7.org/fhir/uv/subscriptions-backport/STU1.1/channels.html#websockets
 import asyncio
 import re
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,11 +97,17 @@ class _Conversation:
         self._news = asyncio.Event()
         self._feeds: set[str] = set()
         self._bound: dict[str, _Follower] = {}
+        self._rights, self._gone = AsyncExitStack(), asyncio.Event()
         self._empty_since = time.monotonic()
 
     async def run(self) -> None:
-        """Hear and tell until one of both ends. Raises ``Closed`` and ``WebSocketDisconnect``."""
-        tasks = [asyncio.create_task(one) for one in (self._hear(), self._tell())]
+        """Hear and tell until one of both ends, or a right. Raises ``Closed`` and ``WebSocketDisconnect``."""
+        works = (self._hear(), self._tell(), self._watch())
+        tasks = [asyncio.create_task(one) for one in works]
+        async with self._rights:
+            await self._first_of(tasks)
+
+    async def _first_of(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         with self._listening:
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -121,11 +128,30 @@ class _Conversation:
                 raise WebSocketDisconnect(message.get("code", 1006))
             said = _BIND.fullmatch(message.get("text") or "")
             if said:
-                await self._bind(unsealed(self._context.database.keys, said[1], now()))
+                token = unsealed(self._context.database.keys, said[1], now())
+                await self._bind(token, said[1])
 
-    async def _bind(self, token: Token | None) -> None:
+    async def _watch(self) -> None:
+        await self._gone.wait()
+        raise Closed(_POLICY, "the right to this has gone: sign in again")
+
+    async def _hold(self, token: Token, text: str) -> None:
+        """What the token was given by has to last as long as the socket."""
+        standing = self._context.live.rights.behind(text)
+        if standing is None:
+            if not self._context.open_mode:
+                raise Closed(_POLICY, "this token is of another process: get one here")
+            standing = _always
+        readers = () if token.reader is None else (token.reader,)
+        held = self._context.live.rights.held(readers, standing, self._gone)
+        await self._rights.enter_async_context(held)
+
+    async def _bind(self, token: Token | None, text: str) -> None:
         if token is None:
             raise Closed(_POLICY, "this token is not valid, or no longer: get another")
+        await self._hold(token, text)
+        if self._gone.is_set():
+            return
         found = await self._context.ask(_handshakes, self._context.base_url, token)
         if not found:
             raise Closed(_POLICY, "nothing of this token can be followed")
@@ -165,6 +191,7 @@ class _Conversation:
         for bound in asked:
             if bound.id not in news.live:
                 self._end(bound.id)
+        await self._context.live.keep(news.told)
         for told in news.told:
             follower = self._bound.get(told.one.id)
             if follower is not None and follower.since <= told.upto:
@@ -203,6 +230,10 @@ class _Conversation:
                 await self._socket.send_text(body.decode())
         except TimeoutError:
             raise Closed(_POLICY, "nothing was taken for too long") from None
+
+
+def _always(_conn: Connection, _now: int) -> bool:
+    return True
 
 
 def _handshakes(conn: Connection, base_url: str, token: Token) -> list[tuple[Subscribed, bytes]]:

@@ -8,7 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from carepath.api.context import context_of
-from carepath.api.exchange import acting_organisation, check_accepted, fhir_response
+from carepath.api.exchange import (
+    check_accepted,
+    fhir_response,
+    sees_every_unit,
+    viewer_of,
+)
 from carepath.store.journeys import Journey, Step, where
 
 
@@ -16,9 +21,16 @@ async def where_(request: Request) -> Response:
     """200 with Parameters: one ``message`` for each that bears the id, one ``receiver`` for each it went to."""
     check_accepted(request)
     id_ = request.path_params["id"]
-    journeys = await context_of(request).ask(where, id_, acting_organisation(request))
+    context, viewer = context_of(request), viewer_of(request)
+    if sees_every_unit(request):
+        # it names no patient, and says nothing that was said
+        journeys = await context.ask(where, id_, None)
+    else:
+        journeys = await context.ask_as(viewer, where, id_, viewer.reader)
     if not journeys:
         raise HTTPException(404)
+    for journey in journeys:
+        viewer.disclosed.tell(journey.patient, "MessageHeader", (id_,))
     parameters = [_part("message", *_message(journey)) for journey in journeys]
     return fhir_response({"resourceType": "Parameters", "id": id_, "parameter": parameters})
 

@@ -47,15 +47,16 @@ async def _answer(request: Request, values: Mapping[str, list[str]]) -> Response
     look = Look(now, NORWAY.end_of_day(NORWAY.local_day(now)), began)
     most, person = count(values, most=MOST), single(values, "person")
 
+    viewer = viewer_of(request)
+
     def found(conn: Any) -> JSON:
-        viewer = viewer_of(request)
         listed = worklist(store.items(conn, viewer, micros(began) if began else None), look, person)
         shown = listed[:most]
         tasks = _tasks(conn, shown, viewer)
         entries = [*_entries(context.base_url, shown, tasks)]
         return bundles.searchset(entries, total=len(listed), links={"self": url})
 
-    return fhir_response(await context.ask(found))
+    return fhir_response(await context.ask_as(viewer, found))
 
 
 def _tasks(conn: Any, shown: list[Listed], viewer: Viewer) -> Mapping[str, Stored]:

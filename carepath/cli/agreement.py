@@ -1,5 +1,6 @@
-"""``carepath agreement``: the limits that two organisations have agreed on."""
+"""``carepath agreement``: what two organisations have agreed on: limits, and that they see each other's entries."""
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
@@ -9,15 +10,17 @@ from carepath import texts
 from carepath.cli import local, output
 from carepath.cli.options import AsJson, DatabaseUrl, Language, settings
 from carepath.store.agreements import Kept
+from carepath.store.sharing import Kept as KeptSharing
 from carepath.wiring import agreements as wired
 from pathways.calendars import Limit, Unit
 from pathways.deadlines import Agreement
 from pathways.moments import Moment
 from pathways.promises import PromiseKind
 from pathways.refusals import Cause
+from pathways.sharing import Sharing
 
 app = typer.Typer(
-    help="What two organisations agreed on: how long something may take between them.",
+    help="What two organisations agreed on: how long something may take, and what they share.",
     no_args_is_help=True,
 )
 
@@ -94,12 +97,83 @@ def end(
     spoken = settings(language=language).language
     until = _end(on.date())
     with local.store(database_url) as store:
-        ended = wired.end(store, id_, until)
+        ended = wired.end(store, id_, until) or wired.end_sharing(store, id_, until)
     if ended is None:
         raise output.Trouble(texts.render("agreement.unknown", {}, spoken))
     if isinstance(ended, Cause):
         raise _refused(ended, spoken)
     output.say(texts.render("agreement.ended", {"until": _last_day(until)}, spoken))
+
+
+@app.command()
+def share(  # noqa: PLR0913, PLR0917 -- an option is an argument
+    one: Org,
+    other: Org,
+    controller: Annotated[
+        str, typer.Option(metavar="ORG", help="The data controller: one of the two.")
+    ],
+    legal_basis: Annotated[str, typer.Option(help="The section of the law it rests on.")],
+    since: Annotated[datetime, typer.Option(formats=_DAY, help="The first day.")],
+    until: Annotated[datetime | None, typer.Option(formats=_DAY, help="The last day.")] = None,
+    note: Annotated[str | None, typer.Option(help="Where it is written down.")] = None,
+    database_url: DatabaseUrl = None,
+    language: Language = None,
+) -> None:
+    """Enter that two organisations see more of a pathway they both have a part in than was sent to them.
+
+    For example:
+
+      carepath agreement share sus stavanger --controller sus --legal-basis 'pasientjournalloven § 9' --since 2026-12-01
+    """
+    spoken = settings(language=language).language
+    wanted = Sharing(
+        parties=(one, other),
+        controller=controller,
+        legal_basis=legal_basis,
+        since=_begin(since.date()),
+        until=_end(until.date()) if until else None,
+    )
+    with local.store(database_url) as store:
+        made = wired.share(store, wanted, note)
+    if isinstance(made, Cause):
+        raise _refused(made, spoken)
+    begins = Moment(wanted.since, day=True)
+    names = " – ".join(made.agreement.parties)
+    output.say(
+        texts.render("agreement.shared", {"since": begins, "parties": names, "id": made.id}, spoken)
+    )
+
+
+@app.command()
+def shared(
+    database_url: DatabaseUrl = None, language: Language = None, as_json: AsJson = False
+) -> None:
+    """List who shares with whom, and who did."""
+    spoken = settings(language=language).language
+    with local.store(database_url) as store:
+        found = wired.shared(store)
+    if as_json:
+        output.json(
+            [{**asdict(kept.agreement), "id": kept.id, "note": kept.note} for kept in found]
+        )
+        return
+    names = ("id", "parties", "controller", "legal_basis", "since", "until", "note")
+    columns = [texts.render(f"agreement.{name}", {}, spoken) for name in names]
+    empty = texts.render("agreement.none_shared", {}, spoken)
+    output.table(columns, [_shared(kept, spoken) for kept in found], empty=empty)
+
+
+def _shared(kept: KeptSharing, language: str) -> tuple[str, ...]:
+    agreed = kept.agreement
+    return (
+        kept.id,
+        " – ".join(agreed.parties),
+        agreed.controller,
+        agreed.legal_basis,
+        texts.moment(Moment(agreed.since, day=True), language),
+        texts.moment(_last_day(agreed.until), language) if agreed.until else "",
+        kept.note or "",
+    )
 
 
 def _begin(day: date) -> datetime:

@@ -3,7 +3,9 @@
 import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import typer
@@ -11,8 +13,9 @@ from rich.text import Text
 
 from carepath.cli import local, output
 from carepath.cli.options import LOCAL, AsJson, DatabaseUrl, Url, settings
-from carepath.settings import NETWORK_CONSENT, Settings
-from carepath.wiring.store import key_file, open_store
+from carepath.settings import LOOPBACK, NETWORK_CONSENT, Settings
+from carepath.wiring.people import registration
+from carepath.wiring.store import Store, key_file, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,49 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
         yield Finding(f"open mode would listen on {chosen.host}", mend, wrong=True)
     elif chosen.open_mode:
         yield Finding("open mode: callers are taken at their word, from nearby only")
+    else:
+        yield _address(chosen)
+    yield from _people(chosen)
     if chosen.accept_synthetic:
         yield Finding(
             "synthetic national ids are accepted", "CAREPATH_ACCEPT_SYNTHETIC=no in production"
         )
+
+
+def _people(chosen: Settings) -> Iterator[Finding]:
+    """Where people sign in to the pages."""
+    if chosen.oidc_issuer is None:
+        if not chosen.open_mode:
+            yield Finding("the pages are closed: people cannot sign in", "CAREPATH_OIDC_ISSUER=…")
+        return
+    try:
+        with local.mendable():
+            registration(chosen, chosen.oidc_issuer)
+    except output.Trouble as trouble:
+        yield Finding(str(trouble), trouble.hint or "", wrong=True)
+        return
+    level = "" if chosen.oidc_levels else "any level of security will do: CAREPATH_OIDC_LEVELS"
+    yield Finding(f"people sign in at {chosen.oidc_issuer}", level)
+
+
+def _address(chosen: Settings) -> Finding:
+    """Whether callers who sign in know us by the address that stands in their statements and proofs."""
+    url = urlsplit(chosen.address)
+    if url.scheme != "https" and url.hostname not in LOOPBACK:
+        mend = "CAREPATH_BASE_URL=https://…, the address that callers use"
+        return Finding(f"callers sign in at {chosen.address}", mend, wrong=True)
+    return Finding(f"callers sign in at {chosen.address}")
+
+
+def _signing_in(chosen: Settings, store: Store) -> Iterator[Finding]:
+    if chosen.open_mode:
+        return
+    now = datetime.now(UTC)
+    clients = [one for one in store.clients() if one.holds_at(now)]
+    nobody = not clients and not chosen.issuers
+    mend = "carepath client-key add, or CAREPATH_ISSUERS" if nobody else ""
+    issuers = len(chosen.issuers)
+    yield Finding(f"{len(clients)} clients may sign in, and tokens of {issuers} issuers", mend)
 
 
 def _database(chosen: Settings) -> Iterator[Finding]:
@@ -56,6 +98,8 @@ def _database(chosen: Settings) -> Iterator[Finding]:
             if not store.knows_promises():
                 mend = "carepath rebuild, when every process is of this release"
                 yield Finding("the watch waits: nobody is told of what is due", mend, wrong=True)
+            yield from _payloads(store)
+            yield from _signing_in(chosen, store)
             registered = [party for party in store.parties() if not party.seen]
     except output.Trouble as trouble:
         yield Finding(str(trouble), trouble.hint or "", wrong=True)
@@ -64,6 +108,12 @@ def _database(chosen: Settings) -> Iterator[Finding]:
     yield _key(key)
     empty = Finding("the directory is empty", "carepath org import FILE")
     yield Finding(f"the directory has {len(registered)} organisations") if registered else empty
+
+
+def _payloads(store: Store) -> Iterator[Finding]:
+    if clear := store.in_clear():
+        mend = "carepath encrypt, when every process is of this release"
+        yield Finding(f"{clear} rows hold payloads in the clear", mend, wrong=True)
 
 
 def _key(path: Path) -> Finding:

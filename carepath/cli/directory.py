@@ -13,7 +13,7 @@ parent          key of the party it belongs to
 municipality    kommunenummer it serves
 function        case-office, nursing, mental-health, doctor, rehab, on-duty, ke, ward or hospital-ke
 acts_for        keys, separated by ``;``
-dialect         carepath, medcom or davinci
+dialect         kith (Norwegian XML) or hl7v2: its updates are written so; else FHIR
 receipt_mode    none, transport or application
 phone           for people who must call
 endpoint        base URL of its FHIR server: where answers to ``$process-message?async=true`` go
@@ -43,7 +43,7 @@ from pathways.parties import Function, Identifier, Kind, OpeningHours, Party, is
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d"
 _HOURS = re.compile(rf"(\w{{3}})(?:-(\w{{3}}))? (?P<opens>{_CLOCK})-(?P<closes>{_CLOCK}|24:00)")
-_DIALECTS = ("carepath", "medcom", "davinci")
+_DIALECTS = ("carepath", "medcom", "davinci", "kith", "hl7v2")
 _RECEIPTS = ("none", "transport", "application")
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from pydantic import ValidationError
@@ -9,6 +10,25 @@ from pydantic import ValidationError
 from carepath.cli.output import Trouble
 from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.texts import ZONE
+
+
+def _without_password(context: typer.Context, url: str | None) -> str | None:
+    """Arguments of a process are for every user of the machine to read."""
+    source = context.get_parameter_source("database_url")
+    if url and source and source.name == "COMMANDLINE" and _has_password(url):
+        raise Trouble(
+            "a password is in the arguments, where everybody on this machine can read it.",
+            "Put the address into CAREPATH_DATABASE_URL, or into /run/secrets/carepath_database_url.",
+        )
+    return url
+
+
+def _has_password(url: str) -> bool:
+    try:
+        return urlsplit(url).password is not None or "password=" in url
+    except ValueError:
+        return False
+
 
 Url = Annotated[
     str,
@@ -26,6 +46,7 @@ DatabaseUrl = Annotated[
         envvar="CAREPATH_DATABASE_URL",
         help="sqlite:///FILE or postgresql://USER@HOST/NAME.",
         show_default="sqlite:///carepath.db",
+        callback=_without_password,
     ),
 ]
 Kafka = Annotated[

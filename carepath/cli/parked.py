@@ -57,13 +57,14 @@ def show(
 ) -> None:
     """Show one parked message as JSON, or its source."""
     with local.store(database_url) as store:
-        found, content = store.parked_one(id_), store.parked_source(id_)
-    if found is None or content is None:
+        found = store.parked_one(id_)
+        content = store.parked_source(id_) if source else None
+    if found is None:
         raise _unknown()
-    if source:
-        typer.echo(content.decode("utf-8", "replace"))
-    else:
+    if content is None:
         output.json(asdict(found))
+    else:
+        typer.echo(content.decode("utf-8", "replace"))
 
 
 @app.command()

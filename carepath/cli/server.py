@@ -10,6 +10,7 @@ import orjson
 from carepath import texts
 from carepath.cli.options import settings
 from carepath.cli.output import Trouble
+from carepath.cli.signing_in import ClientKey
 from fhir_mappings.codes import REFUSAL
 
 FHIR: Final = "application/fhir+json"
@@ -18,12 +19,14 @@ _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 
 @contextmanager
 def connect(url: str, organisation: str | None = None) -> Iterator[httpx.Client]:
-    """A client for the server at ``url``, acting as ``organisation``."""
-    headers = {"Accept": FHIR}
+    """A client for the server at ``url``, acting as ``organisation``; it signs in where it is set with what."""
+    auth, headers = _signs_in(url), {"Accept": FHIR}
     if organisation:
         headers["X-Carepath-Org"] = organisation
     try:
-        client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False)
+        client = httpx.Client(
+            base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False, auth=auth
+        )
     except (httpx.InvalidURL, UnicodeEncodeError):
         raise Trouble(f"{url!r} is not a usable URL, or the organisation is not a key.") from None
     with client:
@@ -42,6 +45,16 @@ def connect(url: str, organisation: str | None = None) -> Iterator[httpx.Client]
             raise Trouble(f"the server at {url} did not answer in time.") from None
         except httpx.TransportError as error:
             raise Trouble(f"the connection to {url} broke: {type(error).__name__}.") from None
+
+
+def _signs_in(url: str) -> httpx.Auth | None:
+    """How we sign in; not at all, for open mode."""
+    chosen = settings()
+    if chosen.client_id is None and chosen.client_key_file is None:
+        return None
+    if chosen.client_id is None or chosen.client_key_file is None:
+        raise Trouble("CAREPATH_CLIENT_ID and CAREPATH_CLIENT_KEY_FILE are set together.")
+    return ClientKey(url, chosen.client_id, chosen.client_key_file)
 
 
 def answer(response: httpx.Response) -> dict[str, Any]:

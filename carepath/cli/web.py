@@ -8,6 +8,8 @@ import uvicorn
 from starlette.applications import Starlette
 from typing_extensions import override
 
+from carepath.cli import connection
+
 _WEBSOCKETS: Final[Mapping[str, Any]] = {
     "ws": "websockets-sansio",
     "ws_max_size": 65_536,  # bytes; clients say nothing but tokens
@@ -27,7 +29,8 @@ class Server(uvicorn.Server):
 
     def __init__(self, application: Starlette, **options: Any) -> None:
         """``options`` are uvicorn's."""
-        super().__init__(uvicorn.Config(application, access_log=False, **_WEBSOCKETS, **options))
+        told = {"access_log": False, **_WEBSOCKETS, **connection.OPTIONS, **options}
+        super().__init__(uvicorn.Config(application, **told))
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

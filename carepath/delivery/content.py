@@ -4,11 +4,13 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.
 """
 
 import re
+from base64 import b64encode
 from json import JSONDecoder
 from typing import Final
 
 import orjson
 
+from carepath.delivery.letters import Written
 from carepath.store.feed import PARKED, Item
 from fhir_mappings import inbound, outbound
 from fhir_mappings.formats import FHIR_XML, as_json
@@ -27,8 +29,15 @@ def event_code(item: Item) -> str:
     return EXPIRED if item.expired else item.kind
 
 
-def cloud_event(item: Item, base_url: str) -> bytes:
-    """The CloudEvent in JSON; ``data`` is the message Bundle, and absent when there is none to see."""
+def cloud_event(item: Item, base_url: str, written: Written | None = None) -> bytes:
+    """The CloudEvent in JSON; ``data`` is the message Bundle, and absent when there is none to see.
+
+    ``written``: instead of FHIR, in ``data_base64``, as section 3.1.1 has bytes.
+    """
+    if written:
+        content = b64encode(written.content).decode()
+        told = {"datacontenttype": written.media_type, "data_base64": content}
+        return orjson.dumps({**attributes(item, base_url), **told})
     envelope = orjson.dumps({**attributes(item, base_url), "datacontenttype": media_type(item)})
     data = bundle(item, base_url)
     return envelope if data is None else envelope[:-1] + b',"data":' + data + b"}"

@@ -12,7 +12,7 @@ have never answered, have places of their own, and no host has more than its sha
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -23,11 +23,20 @@ from carepath.delivery import targets
 from carepath.delivery.calls import Answer, Call, Caller, calling
 from carepath.delivery.hook_flights import Flights, chosen
 from carepath.delivery.hook_life import Done, Schedule, Step, after, step, text, timeout
-from carepath.delivery.notifications import as_asked, is_whole_feed, next_events, notification
+from carepath.delivery.notifications import (
+    as_asked,
+    disclosed,
+    is_whole_feed,
+    next_events,
+    parts,
+    written,
+)
+from carepath.delivery.recorder import Recorder, delivered
 from carepath.delivery.relay import ANY, Relay
 from carepath.service.subscriptions import show
 from carepath.store import hooks, times
 from carepath.store.database import Connection, Database, out_of_reach
+from carepath.store.disclosures import Shown
 from carepath.store.failpoints import reached
 from carepath.store.hooks import Due, Room
 from carepath.store.subscriptions import Event, Subscribed
@@ -62,6 +71,7 @@ class Hooks:
         """``poll``: the longest time in seconds that what is due waits, or another process's commit goes unseen."""
         self._database, self._relay = database, relay
         self._options, self._poll = options, poll
+        self._recorder = Recorder(database)
         self._name = secrets.token_hex(8)
         self._stopped = False
         self._flights = Flights()
@@ -209,6 +219,7 @@ class Hooks:
         if not isinstance(next_.value, NotificationType):
             return Done(one, next_)
         message = await asyncio.to_thread(self._message, one, next_.value, now)
+        await self._recorder.write(delivered(one.reader, "rest-hook", message.tells, one.id))
         channel = one.subscription.channel
         call = Call(
             url=channel.endpoint or "",
@@ -229,13 +240,15 @@ class Hooks:
                 events = next_events(conn, one, now)
                 if not events:
                     raise LookupError("events that were numbered are not there")
-            body = notification(conn, self._options.base_url, one, kind, events, now)
+            content = one.subscription.channel.content
+            told = parts(conn, self._options.base_url, one.reader, content, events, now)
+            body = written(self._options.base_url, one, kind, events, told, now)
             while len(body) > _SIZE and len(events) > 1:
-                events = events[: len(events) // 2]
-                body = notification(conn, self._options.base_url, one, kind, events, now)
+                events, told = events[: len(events) // 2], told[: len(events) // 2]
+                body = written(self._options.base_url, one, kind, events, told, now)
         upto = events[-1].number if events else one.delivered
         handed = events[-1].item.number if events and is_whole_feed(one) else 0
-        return _Message(as_asked(one, body), upto, handed)
+        return _Message(as_asked(one, body), upto, handed, disclosed(told))
 
     def _tell(self, one: Subscribed, next_: Step, answer: Answer, seconds: float) -> None:
         """For whoever watches: nothing of the URL or the headers, which may be secret."""
@@ -259,6 +272,7 @@ class _Message:
     body: bytes
     upto: int
     handed: int
+    tells: Mapping[str, Shown]  # of each patient
 
 
 def _until(now: int) -> int:

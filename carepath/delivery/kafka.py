@@ -12,7 +12,7 @@ place, so nothing behind it waits. What is wrong with one topic (missing, forbid
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,14 +22,18 @@ import structlog
 
 from carepath.delivery.kafka_records import Record, by_reference, key_of, record, topic_of
 from carepath.delivery.kafka_writer import Away, Writer, Written
+from carepath.delivery.letters import Letters
+from carepath.delivery.recorder import Recorder, delivered
 from carepath.delivery.relay import ANY, Relay
 from carepath.store import feed, streams, times
 from carepath.store.database import Connection, Database, DatabaseError
+from carepath.store.disclosures import Disclosures
 from carepath.store.failpoints import reached
 from carepath.store.feed import Item
 from carepath.store.queries import pseudonym_versions
 from carepath.store.streams import Cursor, Mark
 from carepath.store.times import micros
+from pathways.access_log import Line
 from schemas.broker import Broker
 
 log = structlog.get_logger()
@@ -79,6 +83,8 @@ class Publisher:
         self._database, self._relay = database, relay
         self._base_url, self._poll = base_url, poll
         self._writer = Writer(broker)
+        self._recorder = Recorder(database)
+        self._letters = Letters(database, base_url)
         self._name = secrets.token_hex(8)
         self._stopped = False
         self._connecting: asyncio.Task[None] | None = None
@@ -184,6 +190,7 @@ class Publisher:
         now = times.now()
         with self._database.read() as conn:
             cursors = streams.cursors(conn, taken)
+            self._letters.refresh(conn)
             found = feed.unpublished(conn, taken, now, limit=_LIMIT, size=_SIZE, total=_TOTAL)
             for party in cursors.keys() - found.keys():
                 found[party] = self._jump(conn, party, cursors[party], now)
@@ -192,7 +199,19 @@ class Publisher:
         flights = [
             self._flight(party, cursor, found[party], versions) for party, cursor in cursors.items()
         ]
-        return [flight for flight in flights if flight is not None]
+        flying = [flight for flight in flights if flight is not None]
+        self._record_of(found, {flight.party for flight in flying})
+        return flying
+
+    def _record_of(self, found: Mapping[str, Sequence[Item]], flying: Collection[str]) -> None:
+        """Of each patient and receiver a line, before any record leaves."""
+        lines: list[Line] = []
+        for party in flying:
+            tells = Disclosures()
+            for item in found[party]:
+                tells.tell(item.of, "Bundle", (item.id,))
+            lines += delivered(party, "kafka", tells.taken(), topic_of(party))
+        self._recorder.written(lines)
 
     def _jump(self, conn: Connection, party: str, cursor: Cursor, now: int) -> list[Item]:
         """The next item beyond missing numbers, if that is why nothing was found."""
@@ -206,7 +225,7 @@ class Publisher:
         self, party: str, cursor: Cursor, items: Sequence[Item], versions: dict[str, int]
     ) -> Flight | None:
         try:
-            records = [self._record(item, cursor, versions) for item in items]
+            records = [self._record(party, item, cursor, versions) for item in items]
         except Exception:
             log.exception("updates cannot be written", party=party)
             self._rest(party, _LONGEST_REST)
@@ -216,9 +235,11 @@ class Publisher:
         self._landed.append(Mark(party, cursor.published, cursor.published))
         return None
 
-    def _record(self, item: Item, cursor: Cursor, versions: dict[str, int]) -> Record:
+    def _record(self, party: str, item: Item, cursor: Cursor, versions: dict[str, int]) -> Record:
         key = key_of(item, self._database.keys, versions)
-        return record(item, key, self._base_url, replayed=item.number <= cursor.replay_upto)
+        again = item.number <= cursor.replay_upto
+        written = self._letters.written(party, item)
+        return record(item, key, self._base_url, replayed=again, written=written)
 
     async def _fly(self, flight: Flight, news: asyncio.Event) -> None:
         upto = flight.since

@@ -11,6 +11,7 @@ from urllib.parse import quote, urljoin
 from aiokafka.partitioner import murmur2
 
 from carepath.delivery.content import attributes, bundle, media_type
+from carepath.delivery.letters import Written
 from carepath.store.blind import Keys
 from carepath.store.feed import PARKED, Item
 from schemas import topics
@@ -32,14 +33,17 @@ def topic_of(receiver: str) -> str:
     return topics.PARKED if receiver == PARKED else topics.updates(receiver)
 
 
-def record(item: Item, key: bytes | None, base_url: str, *, replayed: bool) -> Record:
-    """The whole message as its value; no value when it is withheld or no longer kept."""
+def record(
+    item: Item, key: bytes | None, base_url: str, *, replayed: bool, written: Written | None = None
+) -> Record:
+    """The whole message as its value; no value when it is withheld or no longer kept. ``written``: instead of FHIR."""
     told = {f"ce_{name}": value for name, value in attributes(item, base_url).items()}
     if replayed:
         told["ce_replay"] = "true"
-    told[_CONTENT_TYPE] = media_type(item)
+    told[_CONTENT_TYPE] = written.media_type if written else media_type(item)
     headers = [(name, value.encode()) for name, value in told.items()]
-    return Record(item.number, key, bundle(item, base_url) or b"", headers)
+    value = written.content if written else bundle(item, base_url)
+    return Record(item.number, key, value or b"", headers)
 
 
 def by_reference(whole: Record, receiver: str, base_url: str) -> Record:

@@ -9,13 +9,17 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import structlog
 
 from carepath.delivery.content import cloud_event, event_code
+from carepath.delivery.letters import Letters
 from carepath.delivery.news import Asked, News, Told, news
+from carepath.delivery.recorder import Recorder, delivered
 from carepath.delivery.relay import Relay
+from carepath.delivery.standing import Rights
 from carepath.delivery.together import Together
 from carepath.store import feed, following
 from carepath.store.database import Connection, Database
@@ -30,10 +34,11 @@ _ROUND: Final = 2.0  # seconds between notes of what was sent, and until all loo
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Feed numbers, each with its server-sent event; ``more`` follows at once."""
+    """Feed numbers, each with its server-sent event; ``more`` follows at once. ``of``: whom each event tells of."""
 
     events: Sequence[tuple[int, bytes]]
     more: bool
+    of: Sequence[tuple[str, str]] = ()  # patient, id of the event's message
 
 
 class Live:
@@ -41,10 +46,13 @@ class Live:
 
     def __init__(self, database: Database, relay: Relay, base_url: str) -> None:
         self._database, self._relay, self._base_url = database, relay, base_url
+        self._recorder = Recorder(database)
+        self._letters = Letters(database, base_url)
         self._pages: Together[tuple[str, int], Page] = Together(self._read_pages)
         self._news: Together[Asked, News] = Together(self._read_news)
         self._sent: dict[str, int] = {}
         self._listening: set[asyncio.Event] = set()
+        self.rights = Rights(database)
 
     @contextmanager
     def listening(
@@ -73,6 +81,11 @@ class Live:
         """Up to which event its subscriber has everything."""
         return max(one.delivered, self._sent.get(one.id, 0))
 
+    async def keep(self, told: Iterable[Told]) -> None:
+        """These are about to be sent: what they tell of patients is kept. Raises the database's fault."""
+        lines = (delivered(one.one.reader, "websocket", one.tells, one.one.id) for one in told)
+        await self._recorder.write(chain.from_iterable(lines))
+
     def sent(self, told: Iterable[Told]) -> None:
         """These were sent."""
         for each in told:
@@ -95,6 +108,7 @@ class Live:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(_ROUND)
+            await self.rights.look()  # before anybody reads on
             for heard in self._listening:
                 heard.set()
             await self._note()
@@ -125,9 +139,12 @@ class Live:
     def _page(self, conn: Connection, receiver: str, since: int) -> Page:
         items = feed.after(conn, receiver, since, now(), limit=_PAGE)
         more = bool(items) and items[-1].number < feed.last(conn, receiver)
-        return Page([(item.number, self._event(item)) for item in items], more)
+        self._letters.refresh(conn)
+        events = [(item.number, self._event(receiver, item)) for item in items]
+        return Page(events, more, [(item.of, item.id) for item in items if item.of])
 
-    def _event(self, item: feed.Item) -> bytes:
+    def _event(self, receiver: str, item: feed.Item) -> bytes:
         """One event on the wire; a Bundle written over several lines takes as many ``data`` lines."""
-        data = b"\ndata: ".join(cloud_event(item, self._base_url).splitlines())
+        written = self._letters.written(receiver, item)
+        data = b"\ndata: ".join(cloud_event(item, self._base_url, written).splitlines())
         return b"id: %d\nevent: %b\ndata: %b\n\n" % (item.number, event_code(item).encode(), data)

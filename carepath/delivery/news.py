@@ -5,13 +5,22 @@ together, and what they show is made once for each receiver and level of content
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
-from carepath.delivery.notifications import Part, as_asked, is_whole_feed, most, parts, written
+from carepath.delivery.notifications import (
+    Part,
+    as_asked,
+    disclosed,
+    is_whole_feed,
+    most,
+    parts,
+    written,
+)
 from carepath.store import feed, following, subscriptions
 from carepath.store.database import Connection
+from carepath.store.disclosures import Shown
 from carepath.store.resources import Viewer
 from carepath.store.subscriptions import Event, Subscribed
 from pathways.subscriptions import ChannelType, Content, NotificationType, SubscriptionStatus
@@ -31,12 +40,14 @@ class Told:
     """A notification in the format that is asked for; ``upto``: the newest event its subscriber has then.
 
     ``handed``: the number in the receiver's feed up to which it has everything then; 0 when that cannot be said.
+    ``tells``: of each patient, for the access log.
     """
 
     one: Subscribed
     body: bytes
     upto: int
     handed: int = 0
+    tells: Mapping[str, Shown] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +217,7 @@ def _told(
             kind = NotificationType.EVENT_NOTIFICATION
             body = as_asked(one, written(base_url, one, kind, events, told, now))
             handed = events[-1].item.number if is_whole_feed(one) else 0
-            yield Told(one, body, events[-1].number, handed)
+            yield Told(one, body, events[-1].number, handed, disclosed(told))
         elif bound.beat:
             kind = NotificationType.HEARTBEAT
             body = as_asked(one, written(base_url, one, kind, (), (), now))

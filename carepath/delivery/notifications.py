@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from carepath.delivery.content import resource
+from carepath.store import disclosures as ids
 from carepath.store import resources, subscriptions
 from carepath.store.database import Connection
 from carepath.store.feed import RESTORED, Item
@@ -32,11 +33,15 @@ MOST_COUNT: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What an event says to whoever gets that much of the feed: what it is about, and what is shown of it."""
+    """What an event says to whoever gets that much of the feed: what it is about, and what is shown of it.
+
+    ``patient``: of whom it tells anything at all.
+    """
 
     focus: str
     context: str | None
     shown: tuple[Shown, ...]
+    patient: str | None = None
 
 
 def next_events(
@@ -147,11 +152,21 @@ def parts(
         message = _message(content, event.item, base_url)
         matter = found.get(place) if place else None
         if matter is None:  # not to be looked at: then it is not named either
-            made.append(Part(message.url, None, (message,)))
+            made.append(Part(message.url, None, (message,), event.item.of))
         else:
             shown = _matter(matter)
-            made.append(Part(shown.url, message.url, (shown, message)))
+            made.append(Part(shown.url, message.url, (shown, message), event.item.patient))
     return made
+
+
+def disclosed(told: Sequence[Part]) -> dict[str, ids.Shown]:
+    """What these tell of each patient: for the access log."""
+    collected = ids.Disclosures()
+    for part in told:
+        for url in filter(None, (part.focus, part.context)):
+            type_, _, id_ = url.partition("/")
+            collected.tell(part.patient, type_, (id_,))
+    return collected.taken()
 
 
 _NOTHING: Final = Part("", None, ())

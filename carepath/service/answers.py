@@ -14,6 +14,7 @@ from carepath.store.positions import Origin
 from fhir_mappings.outcome import issues, outcome
 from fhir_mappings.receipt import receipt
 from fhir_mappings.reply import Reply, told
+from pathways.access import Actor
 from pathways.messages import stable_id
 from pathways.refusals import Issue, Reason, Refusal
 
@@ -48,6 +49,7 @@ class Submission:
 
     ``again``: the id that it is parked under, when it is tried once more; its earlier verdict does not count.
     ``origin``: where in a stream it stood; its sender cannot be answered, and hears in its feed.
+    ``actor``: who signed in, ``None`` in open mode; they may send what ``pathways.sending`` says.
     """
 
     source: bytes
@@ -55,6 +57,7 @@ class Submission:
     organisation: str | None = None
     again: str | None = None
     origin: Origin | None = None
+    actor: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,14 @@ class Parties:
                     enter(connection, self.database.keys, party, at)
             self.refresh(connection)
 
+    def enter_party(self, party: Party, at: datetime) -> None:
+        """Let a party of the broker's own be in the directory."""
+        if party.key in self.current.parties:
+            return
+        with self.database.write() as connection:
+            enter(connection, self.database.keys, party, at)
+            self.refresh(connection)
+
     def _with(self, ref: PartyRef) -> Party:
         """A new party, or the one that has its key already, with one more thing that it is found by."""
         key = default_key(ref.known_by)
@@ -109,6 +117,8 @@ def _doors(
     directory: Directory, refs: Iterable[PartyRef], message: Message, at: datetime
 ) -> tuple[str, ...]:
     parties = (party for ref in refs if (party := directory.find(ref.known_by, at)))
+    if message.family is Family.CONSENT:  # what is said of a municipality is said of all of it
+        return tuple(dict.fromkeys(one.key for one in parties))
     return tuple(dict.fromkeys(door(directory, one.key, message.code, at) for one in parties))
 
 

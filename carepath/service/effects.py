@@ -11,18 +11,21 @@ from typing import Any, Final
 
 import orjson
 
+from carepath.service.joining import joins
 from carepath.service.promised import Promised
 from carepath.service.views import Matter, View, of_matter
 from carepath.store.arrivals import PatientState
 from carepath.store.times import micros, stamp
 from carepath.store.unit import Unit
+from fhir_mappings import outbound, resources, summary
 from fhir_mappings import promised as shown
-from fhir_mappings import resources, summary
 from fhir_mappings.indexing import Indexed, indexed
-from pathways import plans
+from pathways import plans, sharing
 from pathways.access import Basis, Grant
+from pathways.bars import LAY
 from pathways.events import RULES, Activity, EventCode, Family
-from pathways.messages import Record, stable_id
+from pathways.handing import may_locate, without_place
+from pathways.messages import Message, Record, stable_id
 from pathways.parties import Directory
 from pathways.pathway import Header, Thread
 from pathways.recipients import Recipient
@@ -49,6 +52,7 @@ class Effects:
         patient: PatientState,
         before: Header,
         told: Sequence[Recipient],
+        message: Message,
     ) -> None:
         """One delivery for each recipient and one for the operator; a newcomer gets the summary first.
 
@@ -61,6 +65,7 @@ class Effects:
             return
         if before.participants and (joining := _who_joins(record, thread, told, before)):
             self._hand_over(record, patient, before, joining)
+        cut = self._without_place(message, record.receivers, patient.header)
         for receiver in (*record.receivers, OPERATOR):
             self.unit.send(
                 id=stable_id("outbox", record.id, receiver, record.code),
@@ -69,8 +74,18 @@ class Effects:
                 patient=patient.key,
                 event=record.id,
                 message_id=record.message_id,
-                body=None,
+                body=cut.get(receiver),
             )
+
+    def _without_place(
+        self, message: Message, receivers: Collection[str], header: Header
+    ) -> dict[str, bytes]:
+        """What those get who are not to know where a protected patient lives, instead of the sender's own bytes."""
+        kept_from = [r for r in receivers if not may_locate(r, header, self.directory)]
+        if not kept_from:
+            return {}
+        told = outbound.write(without_place(message), base_url=self.base_url)
+        return dict.fromkeys(kept_from, orjson.dumps(told))
 
     def _grant(self, record: Record, thread: Thread, recipient: Recipient) -> None:
         self.unit.keep_grant(
@@ -81,14 +96,17 @@ class Effects:
                 reader=recipient.party,
                 basis=recipient.basis,
                 since=self.unit.now,
-            )
+            ),
+            sharing.pair(
+                record.sender, recipient.party, record.code, recipient.basis, self.directory
+            ),
         )
 
     def _hand_over(
         self, record: Record, patient: PatientState, before: Header, newcomers: Iterable[str]
     ) -> None:
         """What somebody who joins must know at once: contacts, open matters, person sheet, titles."""
-        handover = summary.Handover(
+        whole = summary.Handover(
             patient=patient.key,
             identifiers=tuple(self.unit.identifiers([patient.key])[patient.key]),
             header=before,
@@ -97,9 +115,12 @@ class Effects:
             directory=self.directory,
         )
         for newcomer in newcomers:
+            if self.directory.parties[newcomer].kind in LAY:
+                continue  # no health service: what is addressed to it is all that it gets
+            joining = joins(self.unit.connection, newcomer, before, self.directory, self.unit.now)
             id_ = stable_id("summary", record.id, newcomer)
             made = summary.message(
-                handover,
+                summary.cut(whole, joining),
                 id=id_,
                 receiver=self.directory.parties[newcomer],
                 at=self.unit.now,
@@ -150,6 +171,11 @@ class Effects:
         else:
             known.thread = thread
             known.records.extend(records)
+
+    @property
+    def matters(self) -> Collection[Matter]:
+        """The matters of which something new was told."""
+        return self._matters.values()
 
     def keep_promises(self) -> int:
         """What the matters of this batch promise, and whose it is now; how many rows were not as they are now."""

@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from carepath.service import answers
+from carepath.service import answers, senders
 from carepath.service.answers import Answer, Submission, Verdict
 from carepath.service.directory import Parties
 from carepath.service.effects import Effects
 from carepath.service.intake import Intake
 from carepath.service.promised import promised
+from carepath.service.restricted import Restricted
 from carepath.service.streamed import Streamed
 from carepath.service.terms import Agreed
 from carepath.store import parked, positions
@@ -99,6 +100,8 @@ class Service:
         readings = [(submission, self._read(submission, now)) for submission in batch]
         reached("after_parse")
         self._parties.enter([r for _, r in readings if isinstance(r, Message)], now)
+        if any(senders.is_citizen(submission.actor) for submission in batch):
+            self._parties.enter_party(senders.PEOPLE, now)
         answered = self._commit(readings, now, give_up) if readings else []
         self.place_due()
         return answered
@@ -154,6 +157,11 @@ class Service:
             return refuse(
                 Reason.FORBIDDEN, "forbidden", "the sender is not in the directory", where
             )
+        if refused := senders.objection(submission.actor, sender, message, directory):
+            return refused
+        citizen = submission.actor if senders.is_citizen(submission.actor) else None
+        if citizen:
+            message = senders.by_citizen(message, citizen)
         acting = submission.organisation
         if acting is not None and acting != sender.key:
             houses = {directory.root(key) or key for key in (acting, sender.key)}
@@ -162,7 +170,7 @@ class Service:
                 text = "the message names another sender than the organisation that sends it"
                 return refuse(Reason.FORBIDDEN, "forbidden", text, where)
         keys = keys_of(message, sender.key, directory.root(sender.key))
-        return Arrival(message, sender.key, keys, media_type(submission.source))
+        return Arrival(message, sender.key, keys, media_type(submission.source), citizen=citizen)
 
     def _commit(self, readings: Readings, now: datetime, give_up: GiveUp) -> list[Answer]:
         """One transaction; on a fault that is not the database's own, each half by itself."""
@@ -208,7 +216,6 @@ class Service:
             unit = Unit(connection, self.database.keys, now)
             unit.load([arrival for _, arrival in batch if isinstance(arrival, Arrival)])
             given = self._answers(unit, batch)
-            unit.flush()
             positions.advance(connection, [s.origin for s, _ in readings if s.origin])
             awakened = parked.awaken(connection, unit.new_matters)
             reached("before_commit")
@@ -241,6 +248,8 @@ class Service:
             given.append(answer)
         effects.keep_promises()
         effects.keep_versions()
+        unit.flush()
+        Restricted(unit, directory).keep(effects.matters)
         return given
 
     def _arrived(

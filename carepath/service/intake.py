@@ -12,7 +12,9 @@ from carepath.service.directory import keys_named
 from carepath.service.effects import Effects
 from carepath.service.pointed import pointed
 from carepath.service.repeats import Conflict, Repeat, repeated
+from carepath.service.senders import out_of_sight, role_in
 from carepath.store.arrivals import Arrival, PatientState, Seen
+from carepath.store.sights import sights
 from carepath.store.times import instant, micros
 from carepath.store.unit import Unit
 from fhir_mappings.options import OSLO
@@ -20,7 +22,7 @@ from pathways.consents import relatives_told
 from pathways.corrections import CORRECTIONS, Mark, standing
 from pathways.decide import Case, Parked, decide
 from pathways.events import EventCode
-from pathways.facts import PersonFacts, ReceiptFacts
+from pathways.facts import PersonFacts, ReceiptFacts, known_as
 from pathways.messages import Message, Patient, Record, stable_id
 from pathways.parties import Directory, Party
 from pathways.pathway import Header, Thread, evolve, fits_last, fold, header_told, header_with
@@ -32,6 +34,7 @@ from pathways.recipients import (
     recipients,
 )
 from pathways.refusals import Issue, Reason, Refusal, refuse
+from pathways.sight import Sight
 from pathways.threads import Place, begin, place
 
 _MISADDRESSED: Final = Issue(
@@ -106,6 +109,10 @@ class Intake:
         patient = found[0] if found else None
         if patient:
             arrival = pointed(self.unit, arrival, patient, self.directory.root(arrival.sender))
+        sight = self._sight(arrival, patient)
+        if arrival.citizen and (refused := out_of_sight(arrival, sight)):
+            return self._refuse(arrival, refused)
+        arrival = replace(arrival, role=role_in(sight) if arrival.citizen else None)
         spot = self._judge(arrival, patient)
         if isinstance(spot, Refusal):
             return self._refuse(arrival, spot)
@@ -114,6 +121,13 @@ class Intake:
         whose = patient or self.unit.create_patient()
         told = Patient() if arrival.patient else message.patient  # what we say is nothing new
         return self._keep(arrival, told, whose, spot)
+
+    def _sight(self, arrival: Arrival, patient: PatientState | None) -> Sight | None:
+        """What a citizen sees of the patient they speak of."""
+        if arrival.citizen is None or patient is None:
+            return None
+        seen = sights(self.unit.connection, self.unit.keys, arrival.citizen, self.unit.now)
+        return next((one for one in seen if one.patient == patient.key), None)
 
     def _acknowledge(self, arrival: Arrival) -> Answer:
         """A receipt is never answered; one for a message that was never sent is kept as unmatched."""
@@ -201,7 +215,7 @@ class Intake:
             instead_of=[t.id for t in joined],
         )
         self._link(arrival, patient, thread)
-        self.effects.deliver(record, thread, patient, before, told_of_it)
+        self.effects.deliver(record, thread, patient, before, told_of_it, arrival.message)
         warnings = self._warnings(record, history)
         if spot.ke is not None:
             self.effects.misaddressed(record, spot.ke.key)
@@ -237,6 +251,9 @@ class Intake:
             matter=message.matter,
             ke=ke.key if ke else None,
             named=keys_named(self.directory, message, self.unit.now),
+            markings=message.markings,
+            citizen=arrival.role,
+            person=arrival.citizen.person if arrival.citizen else None,
         )
 
     def _history(self, record: Record, where: Place, before: Thread | None) -> list[Record] | None:
@@ -288,7 +305,7 @@ class Intake:
         """Let the patient be known as others, too; keys are never changed."""
         if arrival.message.code not in (EventCode.IDENTITY_LINKED, EventCode.IDENTITY_UNLINKED):
             return
-        linked = thread.facts.linked if isinstance(thread.facts, PersonFacts) else None
+        linked = known_as(PersonFacts, thread.facts).linked
         others = [self.unit.bearer(identifier, arrival) for identifier in linked or ()]
         self.unit.link(patient, {other.key for other in others} - {patient.key})
 

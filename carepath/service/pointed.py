@@ -6,7 +6,7 @@ from carepath.store import promises
 from carepath.store.arrivals import Arrival, PatientState
 from carepath.store.unit import Unit
 from pathways.events import Family
-from pathways.facts import InquiryFacts
+from pathways.facts import InquiryFacts, known_as
 from pathways.pathway import Thread
 from pathways.threads import keys_of
 
@@ -17,7 +17,7 @@ def pointed(unit: Unit, arrival: Arrival, patient: PatientState, root: str | Non
     As it was, where it names none, or none of this patient's.
     """
     message = arrival.message
-    named = message.facts.promise if isinstance(message.facts, InquiryFacts) else None
+    named = known_as(InquiryFacts, message.facts).promise
     if named is None or message.matter is not None:
         return arrival
     thread = _matter(unit, patient, named)

@@ -10,6 +10,7 @@ from datetime import datetime
 from carepath.service.directory import Parties
 from carepath.service.effects import Effects
 from carepath.service.promised import promised
+from carepath.service.restricted import Restricted
 from carepath.service.terms import Agreed
 from carepath.store import indexing, promises, rebuilding
 from carepath.store.arrivals import PatientState
@@ -48,6 +49,7 @@ def rebuild(database: Database, base_url: str, now: datetime) -> int:
             changed += effects.keep_promises()
             changed += effects.keep_versions(anew=True)
             unit.flush()
+            changed += Restricted(unit, parties.current).keep(effects.matters, anew=True)
             last = patients[-1].key
 
 

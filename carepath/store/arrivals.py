@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from pathways.facts import PersonFacts
+from pathways.access import Actor, Role
+from pathways.facts import PersonFacts, known_as
 from pathways.messages import Key, Message, Record, stable_id
 from pathways.parties import Identifier
 from pathways.pathway import Header, Thread
@@ -17,6 +18,7 @@ class Arrival:
     """A message that came, with its sender's directory key, all its thread keys, and what its bytes are.
 
     Of our own: ``patient`` is the key of whom it is about, ``to`` are the parties that are told.
+    ``citizen``: the person who sends it for themselves or their own, ``role``: what they are to the patient.
     """
 
     message: Message
@@ -25,6 +27,8 @@ class Arrival:
     media_type: str = "application/fhir+json"
     patient: str | None = None
     to: tuple[str, ...] = ()
+    citizen: Actor | None = None
+    role: Role | None = None
 
     @property
     def key(self) -> MessageKey:
@@ -42,9 +46,7 @@ class Arrival:
         if self.patient:
             return ()
         told = self.message.patient.identifiers if self.message.patient else ()
-        facts = self.message.facts
-        linked = (facts.linked or ()) if isinstance(facts, PersonFacts) else ()
-        return (*told, *linked)
+        return (*told, *(known_as(PersonFacts, self.message.facts).linked or ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, LargeBinary, Table, select
 
 from carepath.store.database import Database, newest_schema_version, schema_version
+from carepath.store.sealing import Sealed, raw
 from carepath.store.tables import metadata
 
 _MANIFEST: Final = "manifest.json"
@@ -93,10 +94,10 @@ def dump(database: Database, path: Path, *, release: str, moment: datetime) -> M
 
 def _dump_table(connection: Connection, archive: zipfile.ZipFile, table: Table) -> Contents:
     columns = tuple(table.columns.keys())
-    binary = tuple(c.name for c in table.columns if isinstance(c.type, LargeBinary))
+    binary = tuple(c.name for c in table.columns if isinstance(c.type, LargeBinary | Sealed))
     at = [columns.index(name) for name in binary]
     digest, rows = hashlib.sha256(), 0
-    found = connection.execute(select(table).execution_options(yield_per=_PAGE))
+    found = connection.execute(select(*raw(table)).execution_options(yield_per=_PAGE))
     with archive.open(_member(table.name), "w", force_zip64=True) as member:
         for page in found.partitions():
             lines = b"".join(_line(row, at) for row in page)

@@ -10,7 +10,9 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Keys:
         return hashlib.blake2b(
             about, key=self.secret, digest_size=16, person=b"pseudonym"
         ).hexdigest()
+
+    def derived(self, about: bytes, size: int) -> bytes:
+        """A secret of its own for one purpose, the same in every process with this key (RFC 5869)."""
+        return HKDF(hashes.SHA256(), size, salt=None, info=about).derive(self.secret)
 
     def seal(self, text: str, about: bytes) -> bytes:
         """Encrypt ``text`` (AES-256-GCM), bound to ``about``."""

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import RowMapping
 
 from carepath.store.times import instant, micros
+from pathways.access import Role
 from pathways.events import RULES, STATES, Activity, EventCode, Family
 from pathways.messages import Author, Key, Record
 from pathways.moments import Moment
@@ -43,6 +44,9 @@ class _Body:
     relatives: tuple[str, ...] = ()
     ke: str | None = None
     receivers: tuple[str, ...] = ()
+    markings: tuple[str, ...] = ()
+    citizen: Role | None = None
+    person: str | None = None
     told: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -71,6 +75,9 @@ def record_row(record: Record, thread: str) -> dict[str, Any]:
         relatives=record.relatives,
         ke=record.ke,
         receivers=record.receivers,
+        markings=tuple(sorted(record.markings)),
+        citizen=record.citizen,
+        person=record.person,
         told=dict(record.told),
     )
     return {
@@ -122,6 +129,9 @@ def record(row: RowMapping) -> Record:
         relatives=body.relatives,
         ke=body.ke,
         receivers=body.receivers,
+        markings=frozenset(body.markings),
+        citizen=body.citizen,
+        person=body.person,
     )
 
 

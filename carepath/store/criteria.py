@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from carepath.store.blind import Keys
 from carepath.store.queries import closure
+from carepath.store.rights import Viewer
 from carepath.store.tables import (
     parties,
     patient_identifiers,
@@ -150,21 +151,27 @@ class Conditions:
     conn: Connection
     keys: Keys
     type: str
+    viewer: Viewer
     narrow: bool
 
     @classmethod
     def of(
-        cls, conn: Connection, keys: Keys, type_: str, criteria: Iterable[Criterion]
+        cls,
+        conn: Connection,
+        keys: Keys,
+        type_: str,
+        criteria: Iterable[Criterion],
+        viewer: Viewer,
     ) -> list[ColumnElement[bool]]:
-        """The conditions for all of the criteria."""
+        """The conditions for all of the criteria; of patients only those count that ``viewer`` may know of."""
         told = tuple(criteria)
-        made = cls(conn, keys, type_, is_narrow(told))
+        made = cls(conn, keys, type_, viewer, is_narrow(told))
         return [made.met(one) for one in told]
 
     def met(self, criterion: Criterion) -> ColumnElement[bool]:
         """What a row of ``resources`` must fulfil."""
         if isinstance(criterion, Not):
-            each = Conditions(self.conn, self.keys, self.type, narrow=True)
+            each = Conditions(self.conn, self.keys, self.type, self.viewer, narrow=True)
             return not_(each.met(criterion.criterion))
         if isinstance(criterion, ById | ByPatient | ByBearer):
             return self._own(criterion)
@@ -175,10 +182,11 @@ class Conditions:
             case ById(ids):
                 return resources.c.id.in_(ids)
             case ByPatient(patients):
-                return resources.c.patient.in_(closure(self.conn, patients))
+                return resources.c.patient.in_(closure(self.conn, patients, self.viewer))
             case ByBearer(tokens):
-                bearers = self.conn.execute(self._bearers(tokens))
-                return resources.c.patient.in_(closure(self.conn, (key for (key,) in bearers)))
+                return resources.c.patient.in_(
+                    closure(self.conn, self._bearers(tokens), self.viewer)
+                )
 
     def _indexed(self, criterion: Indexed) -> ColumnElement[bool]:
         match criterion:

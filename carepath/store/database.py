@@ -1,6 +1,6 @@
 """One database: SQLite in a file, or PostgreSQL. Reads see a snapshot, writes are one transaction each."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, exc
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.pool import NullPool
 
+from carepath.store import sealing, walls
 from carepath.store.blind import Keys
+from carepath.store.keyring import FilePort, KeyPort, Keyring, Master
+from carepath.store.rights import Viewer
 
 __all__ = [
     "TRANSIENT",
@@ -33,6 +38,11 @@ __all__ = [
     "upgrade",
     "without_password",
 ]
+
+
+class KeptBack(Exception):
+    """The schema cannot go back as things stand; the text says what to do first. Nothing was changed."""
+
 
 DatabaseError = DBAPIError
 """Any fault the database reports."""
@@ -53,10 +63,23 @@ class Database:
     writer: Engine
     keys: Keys
 
+    @property
+    def keyring(self) -> Keyring:
+        """The keys that payloads are encrypted with."""
+        return sealing.keyring(self.writer.dialect)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A snapshot: every query in it sees the same moment."""
+        """A snapshot, of the broker's own: every query in it sees the same moment."""
         with self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def seen_by(self, viewer: Viewer) -> Iterator[Connection]:
+        """The same for answering somebody: on PostgreSQL, behind the wall of ``walls``."""
+        with self.reader.connect() as connection:
+            if connection.dialect.name == "postgresql" and not viewer.sees_all:
+                walls.enter(connection, viewer)
             yield connection
 
     @contextmanager
@@ -71,11 +94,24 @@ class Database:
         self.writer.dispose()
 
 
-def open_database(url: str, keys: Keys) -> Database:
-    """Open the database at an SQLAlchemy URL (``sqlite:///file`` or ``postgresql://…``)."""
+def open_database(url: str, keys: Keys, ports: Sequence[KeyPort] = ()) -> Database:
+    """Open the database at an SQLAlchemy URL (``sqlite:///file`` or ``postgresql://…``).
+
+    ``ports``: who keeps the key of the master keys, before the key file; the first wraps.
+    """
+    opened, aside = _engines(url, keys)
+    ring = Keyring((*ports, FilePort(keys)), _masters_of(aside))
+    sealing.fit(opened.reader, ring)
+    sealing.fit(opened.writer, ring)
+    return opened
+
+
+def _engines(url: str, keys: Keys) -> tuple[Database, Engine]:
+    """The database, and an engine that opens a connection of its own each time: it never waits for another's."""
     if is_sqlite(url):
         writer = _sqlite(url, "BEGIN IMMEDIATE", cache=64, **_ONE)
-        return Database(_sqlite(url, "BEGIN"), writer, keys)
+        opened = Database(_sqlite(url, "BEGIN"), writer, keys)
+        return opened, _sqlite(url, "BEGIN", poolclass=NullPool)
     driver_url = make_url(url).set(drivername="postgresql+psycopg")
     options: dict[str, Any] = {
         "pool_pre_ping": True,
@@ -84,7 +120,17 @@ def open_database(url: str, keys: Keys) -> Database:
         "hide_parameters": True,  # an exception's text must not tell whose message it was
     }
     reader = create_engine(driver_url, execution_options=_READS_SNAPSHOT, **options)
-    return Database(reader, create_engine(driver_url, **options), keys)
+    aside = create_engine(driver_url, poolclass=NullPool, hide_parameters=True)
+    return Database(reader, create_engine(driver_url, **options), keys), aside
+
+
+def _masters_of(engine: Engine) -> Callable[[], list[Master]]:
+    def find() -> list[Master]:
+        with engine.connect() as connection:
+            found = connection.execute(sealing.masters())
+            return [Master(bytes(id_), port, bytes(wrapped)) for id_, port, wrapped in found]
+
+    return find
 
 
 def out_of_reach(fault: Exception) -> bool:
@@ -119,7 +165,7 @@ _ONE: Mapping[str, int] = {"pool_size": 1, "max_overflow": 0}
 """One writer: threads queue for its connection, which is quicker and fairer than SQLite's own waiting."""
 
 
-def _sqlite(url: str, begin: str, *, cache: int = 8, **pool: int) -> Engine:
+def _sqlite(url: str, begin: str, *, cache: int = 8, **pool: Any) -> Engine:
     """``cache``: MiB of pages that each connection keeps."""
     arguments = {"check_same_thread": False}
     engine = create_engine(url, hide_parameters=True, connect_args=arguments, **pool)
@@ -154,7 +200,7 @@ def _beginner(statement: str) -> Callable[[Connection], None]:
 def migrate(url: str, to: str | None = None) -> None:
     """Bring the schema to a version this release knows, the newest when none is named; what is stored stays.
 
-    A newer release's schema is let be: it only adds what this one can do without.
+    A newer release's schema is let be: it only adds what this one can do without. Raises ``walls.NoRoles``.
     """
     engine = (
         _sqlite(url, "BEGIN IMMEDIATE") if is_sqlite(url) else open_database(url, Keys(b"")).writer
@@ -179,9 +225,14 @@ def _move(connection: Connection, stands: str | None, to: str | None) -> None:
     config = _alembic()
     config.attributes["connection"] = connection
     if stands is not None and to is not None and to < stands:  # versions are numbers of four digits
-        command.downgrade(config, to)
+        try:
+            command.downgrade(config, to)
+        except CommandError as fault:
+            raise KeptBack(str(fault)) from None
     else:
         command.upgrade(config, to or "head")
+        if to is None:
+            walls.build(connection)
 
 
 def schema_version(connection: Connection) -> str | None:

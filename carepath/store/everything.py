@@ -22,7 +22,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from carepath.store.resources import NEWEST, Stored, Viewer, each, stored, visible
+from carepath.store.resources import NEWEST, Stored, Viewer, each, shown, stored, visible
 from carepath.store.tables import resource_dates, resources
 
 CARE: Final[Mapping[str, str | None]] = {
@@ -73,13 +73,19 @@ def total(conn: Connection, asked: Everything) -> int:
     return conn.execute(wanted).scalar_one()
 
 
-def page(conn: Connection, asked: Everything, *, count: int, after: Place | None) -> list[Stored]:
-    """At most ``count`` resources behind ``after``: by type, the patient first, then by id."""
+def page(
+    conn: Connection, asked: Everything, *, count: int, after: Place | None, more: int = 0
+) -> list[Stored]:
+    """At most ``count`` resources behind ``after``: by type, the patient first, then by id.
+
+    ``more`` beyond them are looked for, not given out.
+    """
     rank = case(_RANKS, value=resources.c.type, else_=len(_RANKS))
-    wanted = NEWEST.where(*_where(asked)).order_by(rank, resources.c.id).limit(count)
+    wanted = NEWEST.where(*_where(asked)).order_by(rank, resources.c.id).limit(count + more)
     if after is not None:
         wanted = wanted.where(tuple_(rank, resources.c.id) > tuple_(_RANKS[after.type], after.id))
-    return [stored(row) for row in conn.execute(wanted).mappings()]
+    found = [stored(row) for row in conn.execute(wanted).mappings()]
+    return [shown(one, asked.viewer) for one in found[:count]] + found[count:]
 
 
 def organizations(conn: Connection, found: Sequence[Stored], viewer: Viewer) -> list[Stored]:

@@ -22,6 +22,8 @@ PLACES: Final = (
     "watch_after_claim",
     "watch_before_commit",
     "watch_after_commit",
+    "before_audit",
+    "seal_before_commit",
 )
 
 

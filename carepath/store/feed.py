@@ -1,7 +1,7 @@
 """Feeds: one per receiver, numbered without gaps (``numbering``), read from a number on."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from carepath.store.resources import granted
+from carepath.store.sealing import handed
 from carepath.store.tables import deliveries, feeds, grants, inbox, meta, outbox, streams
 from carepath.store.times import instant
 from carepath.store.upserts import insert_new, replace_rows
@@ -39,7 +40,7 @@ RESTORED = "restored"
 PARKED = "parked"
 """The receiver of notices about what was parked, and their kind."""
 
-UNCONDITIONAL = ("acknowledgement", "misaddressed", PARKED, RESTORED)
+UNCONDITIONAL = ("acknowledgement", "misaddressed", "glass-broken", PARKED, RESTORED)
 """What the broker tells a party that holds no grant: it says nothing of the patient."""
 
 
@@ -63,6 +64,17 @@ class Item:
     media_type: str | None
     body: bytes | None
     source: bytes | None
+
+    @property
+    def of(self) -> str | None:
+        """The patient of whom it tells; ``None`` when it tells of nobody: a receipt, what is withheld or gone."""
+        tells = self.kind not in UNCONDITIONAL and not (self.withheld or self.expired)
+        return self.patient if tells else None
+
+
+def masked(item: Item) -> Item:
+    """That there is such a place, and nothing of what is there."""
+    return replace(item, withheld=True, expired=False, patient=None, body=None, source=None)
 
 
 def last(conn: Connection, receiver: str) -> int:
@@ -155,7 +167,7 @@ def _items(page: Subquery, withheld: ColumnElement[bool]) -> Select[Any]:
             inbox.c.received,
             inbox.c.format,
             inbox.c.media_type,
-            case((outbox.c.body.is_(None), inbox.c.source)).label("source"),
+            case((outbox.c.body.is_(None), handed(inbox.c.source))).label("source"),
         )
         .join(page, page.c.id == outbox.c.id)
         .outerjoin(inbox, inbox.c.id == outbox.c.event)
@@ -280,7 +292,10 @@ def _withheld(
     of_event = exists().where(held, grants.c.event == outbox.c.event)
     of_patient = exists().where(held, grants.c.patient == outbox.c.patient)
     forwarded = outbox.c.body.is_(None)
-    entitled = or_(outbox.c.kind.in_(UNCONDITIONAL), and_(~forwarded, of_patient))
+    named = exists().where(grants.c.reader == receiver, grants.c.event == outbox.c.event)
+    # what the broker made of an event goes with the right to that event, where there was one
+    made = and_(~forwarded, of_patient, or_(~named, of_event))
+    entitled = or_(outbox.c.kind.in_(UNCONDITIONAL), made)
     return or_(outbox.c.withheld, ~or_(entitled, and_(forwarded, of_event)))
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 from carepath.store import (
     alerts,
     answers,
+    audit_chain,
     deliveries,
     feed,
     hooks,
@@ -36,11 +37,14 @@ class Figures:
     subscriptions: Mapping[str, int]  # by status
     promises: promises.Figure
     alerts: int  # that should have been sent
+    unsealed: int  # lines of the access log
+    unsealed_age: float
 
 
 def figures(conn: Connection, now: int) -> Figures:
     """As it is now; ``now`` in microseconds."""
     oldest = conn.execute(select(func.min(outbox.c.created)).where(outbox.c.number.is_(None)))
+    unsealed, since = audit_chain.unsealed(conn)
     return Figures(
         unnumbered=feed.pending(conn),
         unnumbered_age=_age(oldest.scalar(), now),
@@ -54,6 +58,8 @@ def figures(conn: Connection, now: int) -> Figures:
         subscriptions=subscriptions.counted(conn),
         promises=promises.figure(conn, now),
         alerts=alerts.unsent(conn, now),
+        unsealed=unsealed,
+        unsealed_age=_age(since, now),
     )
 
 

@@ -1,12 +1,13 @@
 """What somebody who joins must know of a patient, read for the handover summary."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
 from carepath.store import codec
 from carepath.store.blind import Keys
+from carepath.store.rights import Viewer, of_entry, of_thread
 from carepath.store.tables import events, patient_identifiers, patients, threads
 from pathways.messages import Record
 from pathways.parties import Identifier
@@ -27,20 +28,37 @@ class Known:
 
 
 def handover(
-    conn: Connection, keys: Keys, linked: tuple[str, ...], patient: str, codes: Collection[str]
+    conn: Connection,
+    keys: Keys,
+    linked: tuple[str, ...],
+    patient: str,
+    codes: Collection[str],
+    viewer: Viewer,
 ) -> Known:
-    """The patient under all their keys; ``codes`` are the events that are reports."""
+    """The patient under all their keys, as ``viewer`` may see them; ``codes`` are the events that are reports."""
     header = select(patients.c.body).where(patients.c.key == patient)
-    matters = select(threads.c.body).where(threads.c.patient.in_(linked)).order_by(threads.c.id)
-    written = events.c.patient.in_(linked) & events.c.code.in_(codes)
-    newest = select(events).where(written).order_by(events.c.happened.desc()).limit(REPORTS)
-    found = (codec.thread(body) for body in conn.execute(matters).scalars())
+    of, at = threads.c, events.c
+    matters = select(of.body).where(of.patient.in_(linked), *of_thread(viewer, of.patient, of.id))
+    written = at.patient.in_(linked) & at.code.in_(codes)
+    read = of_entry(viewer, at.patient, at.thread, at.id)
+    newest = select(events).where(written, *read).order_by(events.c.happened.desc()).limit(REPORTS)
+    found = (codec.thread(body) for body in conn.execute(matters.order_by(of.id)).scalars())
     return Known(
         identifiers=_identifiers(conn, keys, linked),
-        header=codec.header(conn.execute(header).scalar_one()),
+        header=located(codec.header(conn.execute(header).scalar_one()), viewer, patient),
         threads=[thread for thread in found if thread.is_open],
         reports=[codec.record(row) for row in conn.execute(newest).mappings()],
     )
+
+
+def located(header: Header, viewer: Viewer, patient: str) -> Header:
+    """Without where the patient lives, for who may not know it."""
+    if viewer.may_locate(patient):
+        return header
+    home = {"municipality", "district"}
+    told = {name: one for name, one in header.demographics.items() if name not in home}
+    nowhere = replace(header.person, home_municipality=None, stay_municipality=None)
+    return replace(header, demographics=told, person=nowhere)
 
 
 def _identifiers(conn: Connection, keys: Keys, linked: tuple[str, ...]) -> list[Identifier]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, select
 
 from carepath.store.feed import OPERATOR
-from carepath.store.tables import deliveries, inbox, outbox
+from carepath.store.tables import deliveries, events, inbox, outbox
 from carepath.store.times import instant
 
 
@@ -25,9 +25,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journey:
-    """A message as it was taken in, and its receivers by key."""
+    """A message as it was taken in, and its receivers by key. ``patient``: of whom it tells, where it was placed."""
 
     message_id: str
+    patient: str | None
     event: str
     sender: str
     verdict: str
@@ -59,8 +60,10 @@ def _journey(conn: Connection, row: RowMapping) -> Journey:
         .where(outbox.c.event == row["id"], outbox.c.receiver != OPERATOR)
         .order_by(outbox.c.receiver, outbox.c.id)
     )
+    about = select(events.c.patient).where(events.c.id == row["id"])
     return Journey(
         message_id=row["message_id"],
+        patient=conn.execute(about).scalar(),
         event=row["id"],
         sender=row["sender"],
         verdict=row["verdict"],

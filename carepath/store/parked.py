@@ -57,6 +57,11 @@ def source(conn: Connection, id_: str) -> bytes | None:
     return None if found is None else bytes(found)
 
 
+def patient(conn: Connection, id_: str) -> str | None:
+    """The key of whom it is about, as far as that is known."""
+    return conn.execute(select(parked.c.patient).where(parked.c.id == id_)).scalar()
+
+
 def awaken(conn: Connection, patients: Collection[str]) -> bool:
     """The open ones of these patients that wait for a matter are due now; whether there were any.
 

@@ -1,8 +1,9 @@
 """The tables of what is promised, what was agreed about it, and who was alerted (``tables`` has the others)."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
 
 from carepath.store.schema import metadata
+from carepath.store.sealing import Sealed
 
 promises = Table(
     "promises",
@@ -19,7 +20,7 @@ promises = Table(
     Column("proof", BigInteger),  # since when it provably is no longer owed
     Column("next_at", BigInteger),  # when the watch looks at it; none: no more
     Column("step", Integer, nullable=False),  # of escalation, that was reached
-    Column("body", LargeBinary, nullable=False),  # JSON of pathways.watched.Course
+    Column("body", Sealed("promises.body"), nullable=False),  # JSON of pathways.watched.Course
     Column("holder", Text),  # the watch that looks at it, until its lease ends
     Column("leased_until", BigInteger),
 )

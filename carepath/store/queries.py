@@ -3,17 +3,25 @@
 Times are microseconds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, exists, or_, select
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    case,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from carepath.store.blind import Keys
 from carepath.store.codec import record
-from carepath.store.resources import Viewer, granted
+from carepath.store.rights import Viewer, entries_seen, may_read, of_patient
 from carepath.store.tables import (
     events,
-    grants,
     inbox,
     patient_identifiers,
     patient_links,
@@ -21,7 +29,7 @@ from carepath.store.tables import (
 )
 from pathways.messages import Record
 from pathways.parties import Identifier
-from pathways.timeline import Entry, entries
+from pathways.timeline import Entry, bare, entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +52,38 @@ def find_patient(conn: Connection, keys: Keys, identifier: Identifier) -> str | 
 
 
 def exists_patient(conn: Connection, patient: str, viewer: Viewer) -> bool:
-    """Whether there is such a patient, and ``viewer`` may know it."""
-    wanted = select(patients.c.key).where(patients.c.key == patient)
-    if viewer.reader is not None:
-        linked = closure(conn, (patient,))
-        wanted = wanted.where(
-            exists().where(granted(viewer.reader, viewer.now), grants.c.patient.in_(linked))
-        )
-    return conn.execute(wanted).first() is not None
+    """Whether there is such a patient, and ``viewer`` may know it, by any of their keys."""
+    seen = closure(conn, (patient,), viewer)
+    there = conn.execute(select(patients.c.key).where(patients.c.key == patient)).first()
+    found = bool(seen) and there is not None
+    if found:
+        viewer.disclosed.tell(patient, "Patient", (patient,))
+    return found
 
 
-def closure(conn: Connection, keys: Iterable[str]) -> tuple[str, ...]:
-    """The patients and all that are linked to them, in whichever direction."""
-    known: set[str] = set()
-    found = set(keys)
-    while found:
-        known |= found
-        touching = or_(patient_links.c.patient.in_(found), patient_links.c.other.in_(found))
-        links = conn.execute(select(patient_links.c.patient, patient_links.c.other).where(touching))
-        found = {key for link in links for key in link} - known
-    return tuple(sorted(known))
+def closure(
+    conn: Connection, keys: Iterable[str] | Select[str], viewer: Viewer | None = None
+) -> tuple[str, ...]:
+    """The patients and all that are linked to them, in whichever direction, as far as ``viewer`` may know of them.
+
+    One query for all, however many are found: how long it takes must not tell somebody that a patient is here.
+    """
+    seeds = keys if isinstance(keys, Select) else _given([*keys])
+    if seeds is None:
+        return ()
+    known = seeds.cte("linked", recursive=True)
+    key, link = known.c[0], patient_links.c
+    touching = or_(link.patient == key, link.other == key)
+    far = case((link.patient == key, link.other), else_=link.patient)
+    whole = known.union(select(far).select_from(known.join(patient_links, touching)))
+    seen = of_patient(viewer, whole.c[0]) if viewer else ()
+    return tuple(sorted(conn.execute(select(whole.c[0]).where(*seen)).scalars()))
+
+
+def _given(keys: Sequence[str]) -> Select[str] | None:
+    """The keys as rows."""
+    rows = [select(literal(key).label("key")) for key in keys]
+    return select(union_all(*rows).subquery().c.key) if rows else None
 
 
 def timeline(
@@ -77,24 +97,36 @@ def timeline(
     threads: dict[str, list[Record]] = {}
     for row in conn.execute(wanted).mappings():
         threads.setdefault(row["thread"], []).append(record(row))
-    made = entries(threads)
-    if viewer.reader is None:
+    made = _seen(conn, entries(threads), linked, viewer)
+    for entry in made:
+        viewer.disclosed.tell(entry.patient, "Provenance", (entry.id,))
+    return made
+
+
+def _seen(
+    conn: Connection, made: list[Entry], linked: tuple[str, ...], viewer: Viewer
+) -> list[Entry]:
+    seen = entries_seen(conn, viewer, linked)
+    read = seen if viewer.sights is None else entries_seen(conn, viewer, linked, whole=True)
+    if seen is None or read is None:
         return made
-    held = select(grants.c.event).where(
-        granted(viewer.reader, viewer.now), grants.c.patient.in_(linked)
-    )
-    seen = {*conn.execute(held).scalars()}
-    return [entry for entry in made if entry.id in seen]
+    return [one if one.id in read else bare(one) for one in made if one.id in seen]
 
 
 def source(conn: Connection, event: str, viewer: Viewer) -> Source | None:
-    """The sender's own bytes, for the sender and for those who hold a grant."""
-    wanted = select(inbox.c.media_type, inbox.c.source).where(inbox.c.id == event)
-    if viewer.reader is not None:
-        entitled = exists().where(granted(viewer.reader, viewer.now), grants.c.event == event)
-        wanted = wanted.where(or_(inbox.c.sender == viewer.reader, entitled))
+    """The sender's own bytes, for the sender and for those who may read the entry."""
+    wanted = (
+        select(inbox.c.media_type, inbox.c.source, events.c.patient)
+        .outerjoin(events, events.c.id == inbox.c.id)
+        .where(inbox.c.id == event)
+    )
+    if not viewer.sees_all:
+        wanted = wanted.where(or_(inbox.c.sender == viewer.reader, may_read(viewer, event)))
     row = conn.execute(wanted).first()
-    return None if row is None else Source(row.media_type, bytes(row.source))
+    if row is None:
+        return None
+    viewer.disclosed.tell(row.patient, "Binary", (event,))
+    return Source(row.media_type, bytes(row.source))
 
 
 def pseudonym_versions(conn: Connection, keys: Iterable[str]) -> dict[str, int]:

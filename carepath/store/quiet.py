@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, exists, func, or_, select
 
 from carepath.store import codec, queries
-from carepath.store.resources import Viewer, granted
-from carepath.store.tables import events, grants, patient_links, patients, threads
+from carepath.store.rights import Viewer, of_entry, of_thread
+from carepath.store.tables import events, patient_links, patients, threads
 from carepath.store.times import instant, micros
 from pathways.pathway import Thread
 from pathways.quiet import CONTACTS, RUNNING, is_running
@@ -55,12 +55,8 @@ def _silent(viewer: Viewer, before: int) -> Select[bytes]:
             for family, statuses in RUNNING.items()
         )
     )
-    wanted = select(threads.c.body).where(runs, ~told)
-    if viewer.reader is None:
-        return wanted
-    return wanted.where(
-        exists().where(granted(viewer.reader, viewer.now), grants.c.thread == threads.c.id)
-    )
+    seen = of_thread(viewer, threads.c.patient, threads.c.id)
+    return select(threads.c.body).where(runs, ~told, *seen)
 
 
 def _spoken_elsewhere(conn: Connection, keys: Iterable[str], before: int) -> set[str]:
@@ -88,10 +84,9 @@ def _dead(conn: Connection, keys: Iterable[str]) -> set[str]:
 
 def _last(conn: Connection, keys: Iterable[str], viewer: Viewer) -> dict[str, datetime]:
     wanted = select(events.c.patient, func.max(events.c.happened)).where(
-        events.c.patient.in_([*keys]), events.c.code.in_(_CODES)
+        events.c.patient.in_([*keys]),
+        events.c.code.in_(_CODES),
+        *of_entry(viewer, events.c.patient, events.c.thread, events.c.id),
     )
-    if viewer.reader is not None:
-        seen = exists().where(granted(viewer.reader, viewer.now), grants.c.event == events.c.id)
-        wanted = wanted.where(seen)
     rows = conn.execute(wanted.group_by(events.c.patient))
     return {patient: instant(last) for patient, last in rows}

@@ -4,12 +4,12 @@ Times are microseconds.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+import orjson
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Connection,
     RowMapping,
@@ -20,20 +20,17 @@ from sqlalchemy import (
     select,
 )
 
+from carepath.store.rights import Viewer as Viewer  # noqa: PLC0414 -- told on
+from carepath.store.rights import granted as granted  # noqa: PLC0414 -- told on
+from carepath.store.rights import visible as visible  # noqa: PLC0414 -- told on
 from carepath.store.tables import (
     events,
-    grants,
     resource_versions,
     resources,
-    subscriptions,
     thread_aliases,
 )
 from carepath.store.times import instant
 
-PERSONS: Final = frozenset({"Patient", "RelatedPerson"})
-"""The patient, and the relatives, who follow the patient to every newcomer."""
-ENTRIES: Final = frozenset({"Provenance", "Composition", "Communication", "Consent"})
-"""What stands for one entry: it has the event's id."""
 FOCUS: Final = (
     *("Encounter", "ServiceRequest", "Task", "Communication"),
     *("CarePlan", "Appointment", "CareTeam", "Consent"),
@@ -42,16 +39,8 @@ FOCUS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who looks, and when: a directory key, or ``None`` for the operator, who sees everything."""
-
-    reader: str | None
-    now: int
-
-
-@dataclass(frozen=True, slots=True)
 class Stored:
-    """One version of a resource; ``body`` is FHIR JSON with meta."""
+    """One version of a resource; ``body`` is FHIR JSON with meta. ``patient``: the key of whom it is about."""
 
     type: str
     id: str
@@ -59,6 +48,7 @@ class Stored:
     updated: datetime
     deleted: bool
     body: bytes
+    patient: str | None = None
 
 
 NEWEST = select(
@@ -67,6 +57,7 @@ NEWEST = select(
     resources.c.version,
     resources.c.updated,
     resources.c.deleted,
+    resources.c.patient,
     resource_versions.c.body,
 ).join(
     resource_versions,
@@ -81,36 +72,18 @@ NEWEST = select(
 
 def stored(row: RowMapping) -> Stored:
     """A row of ``NEWEST``."""
-    updated, deleted = instant(row["updated"]), bool(row["deleted"])
-    return Stored(row["type"], row["id"], row["version"], updated, deleted, bytes(row["body"]))
+    updated, deleted, body = instant(row["updated"]), bool(row["deleted"]), bytes(row["body"])
+    return Stored(row["type"], row["id"], row["version"], updated, deleted, body, row["patient"])
 
 
-def granted(reader: str | ColumnElement[str], now: int | BindParameter[int]) -> ColumnElement[bool]:
-    """A grant that ``reader`` holds at ``now``.
-
-    It holds from when it is there. ``since`` is not asked: it is by the clock of whoever wrote it, and one that
-    runs ahead, or a moment taken before the snapshot, would withhold an update from its receiver for good.
-    """
-    lasting = or_(grants.c.until.is_(None), grants.c.until > now)
-    return and_(grants.c.reader == reader, lasting)
-
-
-def visible(type_: str, viewer: Viewer) -> tuple[ColumnElement[bool], ...]:
-    """What a row of ``resources`` must fulfil, by what it shows.
-
-    The person: any grant about them. An entry: a grant on that one. Else one in its thread.
-    """
-    if viewer.reader is None or type_ == "Organization":
-        return ()
-    if type_ == "Subscription":  # its subscriber's, also after it was deleted
-        own = subscriptions.c.receiver == viewer.reader
-        return (exists().where(own, subscriptions.c.id == resources.c.id),)
-    about = (granted(viewer.reader, viewer.now), grants.c.patient == resources.c.patient)
-    if type_ in PERSONS:
-        return (exists().where(*about),)
-    if type_ in ENTRIES:
-        return (exists().where(*about, grants.c.event == resources.c.id),)
-    return (exists().where(*about, grants.c.thread == resources.c.thread),)
+def shown(found: Stored, viewer: Viewer) -> Stored:
+    """The same as ``viewer`` may see it, noted as given out to them; of what is gone, nothing is."""
+    if not found.deleted:
+        viewer.disclosed.tell(found.patient, found.type, (found.id,))
+    if found.type == "Patient" and not viewer.may_locate(found.id):
+        body = {name: told for name, told in orjson.loads(found.body).items() if name != "address"}
+        return replace(found, body=orjson.dumps(body))
+    return found
 
 
 def read(conn: Connection, type_: str, id_: str, viewer: Viewer) -> Stored | None:
@@ -133,14 +106,15 @@ def each(conn: Connection, places: Iterable[tuple[str, str]], viewer: Viewer) ->
         for type_, of_type in ids.items()
     ]
     if wanted:
-        yield from map(stored, conn.execute(NEWEST.where(or_(*wanted))).mappings())
+        rows = conn.execute(NEWEST.where(or_(*wanted))).mappings()
+        yield from (shown(stored(row), viewer) for row in rows)
 
 
 def vread(conn: Connection, type_: str, id_: str, version: int, viewer: Viewer) -> Stored | None:
     """One version, exactly as it was given out then."""
     wanted = _VERSIONS.where(*_one(type_, id_, viewer), resource_versions.c.version == version)
     row = conn.execute(wanted).mappings().first()
-    return None if row is None else stored(row)
+    return None if row is None else shown(stored(row), viewer)
 
 
 def history(
@@ -150,7 +124,7 @@ def history(
     number = resource_versions.c.version
     wanted = _VERSIONS.where(*_one(type_, id_, viewer), number < before)
     newest_first = wanted.order_by(number.desc()).limit(count)
-    return [stored(row) for row in conn.execute(newest_first).mappings()]
+    return [shown(stored(row), viewer) for row in conn.execute(newest_first).mappings()]
 
 
 def versions(conn: Connection, type_: str, id_: str, viewer: Viewer) -> int:
@@ -183,7 +157,7 @@ def focus(
         .order_by(resources.c.type, resources.c.id)
     )
     rows = conn.execute(wanted).mappings()
-    return [found for found in map(stored, rows) if not found.deleted]
+    return [shown(found, viewer) for found in map(stored, rows) if not found.deleted]
 
 
 _SHOWS_CARE = or_(
@@ -196,6 +170,7 @@ _VERSIONS = select(
     resource_versions.c.version,
     resource_versions.c.updated,
     and_(resources.c.deleted, resources.c.version == resource_versions.c.version).label("deleted"),
+    resources.c.patient,
     resource_versions.c.body,
 ).join(
     resources,
@@ -210,4 +185,4 @@ def _one(type_: str, id_: str, viewer: Viewer) -> tuple[ColumnElement[bool], ...
 
 def _read(conn: Connection, type_: str, id_: str, viewer: Viewer) -> Stored | None:
     row = conn.execute(NEWEST.where(*_one(type_, id_, viewer))).mappings().first()
-    return None if row is None else stored(row)
+    return None if row is None else shown(stored(row), viewer)

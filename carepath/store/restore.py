@@ -5,7 +5,7 @@ this database knows nothing of, so every feed goes on from a number that nobody 
 (``feed.begin_anew``).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import (
@@ -21,9 +21,10 @@ from sqlalchemy import (
     update,
 )
 
-from carepath.store import feed, subscription_numbers
+from carepath.store import erasing, feed, sealing, sessions, subscription_numbers, walls
 from carepath.store.backup import Backup, Manifest
 from carepath.store.database import Database, is_known_schema, schema_version, upgrade
+from carepath.store.erasing import Erasure
 from carepath.store.tables import feeds, metadata, streams
 from carepath.store.times import micros
 
@@ -68,18 +69,30 @@ def _check_manifest(database: Database, manifest: Manifest, now: datetime) -> No
         )
 
 
-def restore(database: Database, backup: Backup, now: datetime) -> None:
-    """Replace the database by the backup, and bring it to this release's schema."""
+def restore(
+    database: Database, backup: Backup, now: datetime, erased: Iterable[Erasure] = ()
+) -> None:
+    """Replace the database by the backup, and bring it to this release's schema.
+
+    ``erased``: who was erased since: they are erased again.
+    """
+    database.keyring.forget()
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7236481)"))  # as ``migrate`` does
-        for name in _ours(connection):
+        there = _ours(connection)
+        if "grants" in there:
+            walls.pull_down(connection)
+        for name in there:
             connection.execute(text(f'DROP TABLE "{name}"'))
         upgrade(connection, backup.manifest.schema)
         for name in backup.manifest.tables:
             _fill(connection, backup, name)
         upgrade(connection)
+        walls.build(connection)
+        sealing.learn(connection)
         _resume(connection, micros(now))
+        erasing.erase_again(connection, erased)
         if connection.dialect.name == "postgresql":
             connection.execute(text("ANALYZE"))  # what follows reads everything
 
@@ -104,10 +117,11 @@ def _fill(connection: Connection, backup: Backup, name: str) -> None:
 
 
 def _resume(connection: Connection, now: int) -> None:
-    """What may have been handed over since is sent as a repeat; whoever held a lease then holds none now."""
+    """What may have been handed over since is sent as a repeat; who held a lease, or was signed in, no more."""
     newest = select(feeds.c.last).where(feeds.c.receiver == streams.c.party).scalar_subquery()
     again = func.coalesce(newest, streams.c.replay_upto)
     free = {"replay_upto": again, "holder": None, "leased_until": None}
     connection.execute(update(streams).values(free))
     begins = feed.begin_anew(connection, now, subscription_numbers.receivers(connection))
     subscription_numbers.begin_anew(connection, begins)
+    sessions.end_all(connection)  # some have signed out since

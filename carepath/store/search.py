@@ -4,7 +4,7 @@ Pages follow a cursor on what they are sorted by and the id, so a page stays whe
 https://hl7.org/fhir/R4/search.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from carepath.store.blind import Keys
 from carepath.store.criteria import LAST_UPDATED, Conditions, Criterion, is_narrow
-from carepath.store.resources import NEWEST, Stored, Viewer, each, stored, visible
+from carepath.store.resources import NEWEST, Stored, Viewer, each, shown, stored, visible
 from carepath.store.tables import resource_dates, resource_values, resources
 
 Cursor: TypeAlias = tuple[int | str, ...]
@@ -66,25 +66,27 @@ def total(conn: Connection, keys: Keys, search: Search) -> int:
 
 
 def page(
-    conn: Connection, keys: Keys, search: Search, *, count: int, after: Cursor | None
+    conn: Connection, keys: Keys, search: Search, *, count: int, after: Cursor | None, more: int = 0
 ) -> list[Match]:
-    """At most ``count`` matches behind the cursor, in order."""
+    """At most ``count`` matches behind the cursor, in order; ``more`` beyond them are looked for, not given out."""
     order = (*search.order, Order(_ID, search.order[-1].descending))
     place = [_key(one, narrow=is_narrow(search.criteria)) for one in order]
-    wanted = NEWEST.add_columns(*place).where(*_where(conn, keys, search)).limit(count)
+    wanted = NEWEST.add_columns(*place).where(*_where(conn, keys, search)).limit(count + more)
     if after is not None:
         wanted = wanted.where(_behind(order, place, after))
     sides = zip(order, place, strict=True)
     wanted = wanted.order_by(*(key.desc() if one.descending else key for one, key in sides))
-    return [
+    found = [
         Match(stored(row._mapping), tuple(row[-len(place) :]))  # noqa: SLF001 -- named so against clashes
         for row in conn.execute(wanted)
     ]
+    told = [Match(shown(match.found, search.viewer), match.place) for match in found[:count]]
+    return told + found[count:]
 
 
 def _where(conn: Connection, keys: Keys, search: Search) -> list[ColumnElement[bool]]:
     of_type = [resources.c.type == search.type, not_(resources.c.deleted)]
-    met = Conditions.of(conn, keys, search.type, search.criteria)
+    met = Conditions.of(conn, keys, search.type, search.criteria, search.viewer)
     return [*of_type, *met, *visible(search.type, search.viewer)]
 
 
@@ -150,14 +152,19 @@ def included(
     viewer: Viewer,
     *,
     limit: int,
+    types: Collection[str] | None = None,
 ) -> list[Stored]:
-    """What the includes lead to and the viewer may see, each once, and no match again. At most ``limit``."""
+    """What the includes lead to and the viewer may see, each once, and no match again. At most ``limit``.
+
+    ``types``: nothing of others.
+    """
     known = {(match.type, match.id) for match in matches}
     found: list[Stored] = []
     near, asked = known, [*includes]
     while near and asked and len(found) < limit:
         places = {place for one in asked for place in _led(conn, near, one, viewer, limit)} - known
-        some = sorted(places)[: limit - len(found)]
+        some = sorted(place for place in places if types is None or place[0] in types)
+        some = some[: limit - len(found)]
         new = [one for one in each(conn, some, viewer) if not one.deleted]
         found += sorted(new, key=lambda one: (one.type, one.id))
         known, near = known | places, {(one.type, one.id) for one in new}

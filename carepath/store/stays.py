@@ -6,8 +6,8 @@ from itertools import chain
 from sqlalchemy import Connection, select
 
 from carepath.store import codec, queries, resources
-from carepath.store.resources import Viewer, granted
-from carepath.store.tables import events, grants, patients, threads
+from carepath.store.rights import Viewer, entries_seen
+from carepath.store.tables import events, patients, threads
 from pathways.events import EventCode
 from pathways.messages import Record
 from pathways.pathway import Thread
@@ -58,12 +58,8 @@ def stay(conn: Connection, id_: str, viewer: Viewer) -> Stay | None:
 def _seen(
     conn: Connection, linked: tuple[str, ...], found: list[Record], viewer: Viewer
 ) -> frozenset[str]:
-    if viewer.reader is None:
-        return frozenset(record.id for record in found)
-    held = select(grants.c.event).where(
-        granted(viewer.reader, viewer.now), grants.c.patient.in_(linked)
-    )
-    return frozenset(conn.execute(held).scalars())
+    seen = entries_seen(conn, viewer, linked, whole=True)
+    return frozenset(record.id for record in found) if seen is None else seen
 
 
 def _municipality(conn: Connection, patient: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, insert, update
 
-from carepath.store import indexing, versions
+from carepath.store import indexing, sealing, versions
 from carepath.store.blind import Keys
 from carepath.store.indexing import Found
 from carepath.store.resources import NEWEST, Stored, stored
@@ -38,7 +38,8 @@ def delete(conn: Connection, id_: str, now: datetime) -> None:
     if found is None or found.deleted:
         return
     row = {"type": _TYPE, "id": id_, "version": found.version + 1, "updated": micros(now)}
-    conn.execute(insert(resource_versions).values(**row, body=found.body))
+    whole = {**row, "patient": None, "body": found.body}
+    conn.execute(insert(resource_versions), sealing.rows(conn, resource_versions, [whole]))
     mine = update(resources).where(resources.c.type == _TYPE, resources.c.id == id_)
     conn.execute(mine.values(**row, deleted=True))
 

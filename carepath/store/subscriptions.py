@@ -24,9 +24,9 @@ from sqlalchemy import (
     update,
 )
 
-from carepath.store import feed
+from carepath.store import feed, sealing
 from carepath.store.blind import Keys
-from carepath.store.resources import Viewer
+from carepath.store.rights import Viewer
 from carepath.store.statements import LOCK
 from carepath.store.tables import (
     events,
@@ -118,7 +118,8 @@ def change(conn: Connection, keys: Keys, changed: Subscribed) -> None:
     asked = {name: getattr(changed, name) for name in ("status", "tries", "next_try", "error")}
     mine = update(subscriptions).where(subscriptions.c.id == changed.id)
     target = _target(changed.subscription.channel)
-    conn.execute(mine.values(body=body, target=target, **asked, **FREE))
+    (row,) = sealing.rows(conn, subscriptions, [{"id": changed.id, "body": body}])
+    conn.execute(mine.values(body=row["body"], target=target, **asked, **FREE))
 
 
 def remove(conn: Connection, id_: str) -> None:
@@ -200,7 +201,7 @@ def listed(
 ) -> list[Subscribed]:
     """Those of ``ids`` that the viewer may see, all when none are named; by id."""
     wanted = select(subscriptions).where(there).order_by(subscriptions.c.id)
-    if viewer.reader is not None:
+    if not viewer.sees_all:
         wanted = wanted.where(subscriptions.c.receiver == viewer.reader)
     if ids is not None:
         wanted = wanted.where(subscriptions.c.id.in_(ids))

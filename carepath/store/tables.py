@@ -1,7 +1,7 @@
 """The tables, for SQLite and PostgreSQL alike.
 
-Index columns hold only ids, codes, times and blind indexes; what a message says is in ``body`` and
-``source`` blobs. Times are whole microseconds since 1970 in UTC (``store.times``): one integer sorts and
+Index columns hold only ids, codes, times and blind indexes; what a message says is in blobs, which are encrypted
+(``Sealed``). Times are whole microseconds since 1970 in UTC (``store.times``): one integer sorts and
 compares the same on both databases. Every table about a patient is keyed by the patient key, so PostgreSQL
 can be partitioned without changing a query.
 """
@@ -20,10 +20,28 @@ from sqlalchemy import (
     false,
 )
 
+from carepath.store.access_tables import bars as bars  # noqa: PLC0414 -- told on
+from carepath.store.access_tables import glass as glass  # noqa: PLC0414 -- told on
+from carepath.store.access_tables import markings as markings  # noqa: PLC0414 -- told on
+from carepath.store.access_tables import relatives_known as relatives_known  # noqa: PLC0414
+from carepath.store.access_tables import sharing as sharing  # noqa: PLC0414 -- told on
+from carepath.store.access_tables import voices as voices  # noqa: PLC0414 -- told on
+from carepath.store.audit_tables import access_chain as access_chain  # noqa: PLC0414 -- told on
+from carepath.store.audit_tables import access_checkpoints as access_checkpoints  # noqa: PLC0414
+from carepath.store.audit_tables import access_log as access_log  # noqa: PLC0414 -- told on
+from carepath.store.identity_tables import clients as clients  # noqa: PLC0414 -- told on
+from carepath.store.identity_tables import used_ids as used_ids  # noqa: PLC0414 -- told on
+from carepath.store.key_tables import data_keys as data_keys  # noqa: PLC0414 -- told on
+from carepath.store.key_tables import erasures as erasures  # noqa: PLC0414 -- told on
+from carepath.store.key_tables import master_keys as master_keys  # noqa: PLC0414 -- told on
+from carepath.store.lost_tables import lost_rights as lost_rights  # noqa: PLC0414 -- told on
 from carepath.store.promise_tables import agreements as agreements  # noqa: PLC0414 -- told on
 from carepath.store.promise_tables import alerts as alerts  # noqa: PLC0414 -- told on
 from carepath.store.promise_tables import promises as promises  # noqa: PLC0414 -- told on
 from carepath.store.schema import metadata as metadata  # noqa: PLC0414 -- told on
+from carepath.store.sealing import Sealed
+from carepath.store.session_tables import members as members  # noqa: PLC0414 -- told on
+from carepath.store.session_tables import sessions as sessions  # noqa: PLC0414 -- told on
 
 meta = Table(
     "meta",
@@ -46,7 +64,9 @@ patients = Table(
     Column("key", Text, primary_key=True),  # random; also the FHIR id of the Patient
     Column("created", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False),  # of the newest event: increases per patient
-    Column("body", LargeBinary, nullable=False),  # JSON of pathways.pathway.Header
+    Column(
+        "body", Sealed("patients.body", whose="key"), nullable=False
+    ),  # JSON of pathways.pathway.Header
     Column("pseudonym_version", Integer, nullable=False, server_default="1"),  # never changes
 )
 
@@ -82,9 +102,9 @@ inbox = Table(
     Column("patient", Text),
     Column("received", BigInteger, nullable=False),
     Column("media_type", Text, nullable=False),
-    Column("source", LargeBinary, nullable=False),  # the sender's bytes
+    Column("source", Sealed("inbox.source"), nullable=False),  # the sender's bytes
     Column("status", Integer, nullable=False),  # HTTP status of the answer
-    Column("receipt", LargeBinary, nullable=False),  # the answer, byte for byte
+    Column("receipt", Sealed("inbox.receipt"), nullable=False),  # the answer, byte for byte
     UniqueConstraint("message_id", "sender", "format"),  # serves a look-up by message id, too
 )
 Index("ix_inbox_envelope", inbox.c.envelope)
@@ -100,7 +120,7 @@ parked = Table(
     Column("message_id", Text),
     Column("patient", Text, index=True),
     Column("media_type", Text, nullable=False),
-    Column("source", LargeBinary, nullable=False),
+    Column("source", Sealed("parked.source"), nullable=False),
     Column("note", Text),  # why it was dropped
     Column("due", Boolean, nullable=False, server_default=false()),  # what it waited for is there
 )
@@ -127,7 +147,7 @@ events = Table(
     Column("written", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),  # of the body; older ones are upcast
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Sealed("events.body"), nullable=False),
 )
 Index("ix_events_patient_received", events.c.patient, events.c.received)
 
@@ -138,7 +158,7 @@ threads = Table(
     Column("patient", Text, nullable=False, index=True),
     Column("family", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # JSON of pathways.pathway.Thread
+    Column("body", Sealed("threads.body"), nullable=False),  # JSON of pathways.pathway.Thread
 )
 
 thread_keys = Table(
@@ -167,9 +187,16 @@ grants = Table(
     Column("basis", Text, nullable=False),  # sent, addressed, copy, need, service, gp, …
     Column("since", BigInteger, nullable=False),
     Column("until", BigInteger),
+    Column("pair", Text),  # the two houses between which it needs an agreement (sharing)
     PrimaryKeyConstraint("patient", "reader", "event"),
 )
 Index("ix_grants_reader_event", grants.c.reader, grants.c.event)
+Index(
+    "ix_grants_until",
+    grants.c.until,
+    sqlite_where=grants.c.until.is_not(None),
+    postgresql_where=grants.c.until.is_not(None),
+)
 
 outbox = Table(
     "outbox",
@@ -182,7 +209,9 @@ outbox = Table(
     Column("event", Text),  # the one forwarded, or that caused a broker-made one
     Column("message_id", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
-    Column("body", LargeBinary),  # a message the broker made itself; else the event's own is sent
+    Column(
+        "body", Sealed("outbox.body")
+    ),  # a message the broker made itself; else the event's own is sent
     Column("withheld", Boolean, nullable=False),
     Column("confirmed", BigInteger),
     Column("confirmed_code", Text),  # ok | transient-error | fatal-error
@@ -249,7 +278,7 @@ answers = Table(
     Column("id", Text, primary_key=True),  # MessageHeader.id of the response message
     Column("party", Text, nullable=False),  # directory key of whoever is owed it
     Column("url", Text, nullable=False),  # where it is sent
-    Column("body", LargeBinary, nullable=False),  # the response message
+    Column("body", Sealed("answers.body"), nullable=False),  # the response message
     Column("tries", Integer, nullable=False),
     Column("next_try", BigInteger, nullable=False),
     Column("status", Integer),  # HTTP status of the last try; none when nobody answered
@@ -276,7 +305,9 @@ resources = Table(
     Column("starts", BigInteger),
     Column("ends", BigInteger),
     Column("deleted", Boolean, nullable=False),
-    Column("digest", LargeBinary),  # of the newest body without meta: tells whether it changed
+    Column(
+        "digest", Sealed("resources.digest")
+    ),  # of the newest body without meta: has it changed?
     PrimaryKeyConstraint("type", "id"),
 )
 Index("ix_resources_patient", resources.c.patient, resources.c.type)
@@ -290,7 +321,7 @@ resource_versions = Table(
     Column("version", Integer, nullable=False),
     Column("patient", Text),
     Column("updated", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # FHIR JSON with meta
+    Column("body", Sealed("resource_versions.body"), nullable=False),  # FHIR JSON with meta
     PrimaryKeyConstraint("type", "id", "version"),
 )
 
@@ -346,7 +377,9 @@ subscriptions = Table(
     Column("receiver", Text, nullable=False, index=True),  # whose feed; "*" is the operator's
     Column("status", Text, nullable=False),  # requested | active | error | off
     Column("target", Text),  # scheme://host:port of a rest-hook; none for other channels
-    Column("body", LargeBinary, nullable=False),  # JSON of pathways.subscriptions.Subscription
+    Column(
+        "body", Sealed("subscriptions.body"), nullable=False
+    ),  # JSON of pathways.subscriptions.Subscription
     Column("numbered", BigInteger, nullable=False),  # of its newest event
     Column("delivered", BigInteger, nullable=False),  # its subscriber has all up to here
     Column("tries", Integer, nullable=False),  # that failed in a row

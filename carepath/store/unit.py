@@ -287,8 +287,8 @@ class Unit:
         self._threads.pop(old, None)
         patient.keys.update({blind: new for blind, id_ in patient.keys.items() if id_ == old})
 
-    def keep_grant(self, grant: Grant) -> None:
-        """One more reader of an entry."""
+    def keep_grant(self, grant: Grant, pair: str | None = None) -> None:
+        """One more reader of an entry; ``pair``: the houses between which it needs an agreement."""
         self._add(
             "grants",
             patient=grant.patient,
@@ -298,6 +298,7 @@ class Unit:
             basis=grant.basis.value,
             since=micros(grant.since),
             until=micros(grant.until) if grant.until else None,
+            pair=pair,
         )
 
     def keep_inbox(self, arrival: Arrival, seen: Seen, receipt: bytes, patient: str | None) -> None:

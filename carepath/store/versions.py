@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, insert, select
 
+from carepath.store import sealing
 from carepath.store.resources import Stored
 from carepath.store.tables import resource_versions, resources
 from carepath.store.times import micros, stamp
@@ -25,7 +26,8 @@ def keep(conn: Connection, resource: Mapping[str, Any], now: datetime) -> Stored
     body = orjson.dumps({**resource, "meta": {**resource.get("meta", {}), **told}})
     row = {"type": type_, "id": id_, "version": version, "updated": micros(now)}
     replace_rows(conn, resources, [{**_NO_INDEX, **row, "status": resource.get("status")}])
-    conn.execute(insert(resource_versions).values(**row, body=body))
+    whole = sealing.rows(conn, resource_versions, [{**row, "patient": None, "body": body}])
+    conn.execute(insert(resource_versions), whole)
     return Stored(type_, id_, version, now, False, body)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, RowMapping, Select, and_, false, or_, select
 
 from carepath.store import codec
 from carepath.store.promises import watched
-from carepath.store.resources import Viewer, visible
+from carepath.store.rights import Viewer, visible
 from carepath.store.tables import outbox, parties, promises, resource_versions, resources
 from carepath.store.times import instant
 from pathways.promises import PromiseState
@@ -35,7 +35,7 @@ def _wanted(viewer: Viewer, since: int | None) -> Select[Any]:
     )
     task = and_(resources.c.type == "Task", resources.c.id == promises.c.id)
     changed = false() if since is None else resources.c.updated > since
-    mine = () if viewer.reader is None else (promises.c.responsible == viewer.reader,)
+    mine = () if viewer.sees_all else (promises.c.responsible == viewer.reader,)
     return (
         select(promises, resources.c.updated, first.label("entered"))
         .join(resources, task)

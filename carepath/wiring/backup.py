@@ -11,6 +11,7 @@ from carepath.settings import Settings
 from carepath.store import backup, restore
 from carepath.store.backup import Backup, Manifest
 from carepath.store.database import Database
+from carepath.wiring.keys import erased
 from carepath.wiring.store import Unusable, key_file, open_as_set, open_store, reporting
 
 
@@ -54,7 +55,8 @@ def check_backup(settings: Settings, path: Path, *, replace: bool) -> Manifest:
 def read_backup(settings: Settings, path: Path) -> int:
     """Restore what ``check_backup`` found good; how much state was not as the events say."""
     with _restoring(settings, path) as (opened, found):
-        restore.restore(opened, found, datetime.now(UTC))
+        gone = erased(settings, opened)
+        restore.restore(opened, found, datetime.now(UTC), gone)
         return rebuild(opened, f"{settings.address}/fhir", datetime.now(UTC))
 
 

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from carepath.service import audit
+from carepath.service.audit import KEPT
 from carepath.settings import Settings
 from carepath.store.retention import Cutoffs, expire, held_back
 from carepath.wiring.store import open_store
+from pathways.access_log import KEPT_YEARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,10 @@ def sweep(settings: Settings, *, dry_run: bool) -> Sweep:
     )
     with open_store(settings) as store:
         gone = expire(store.database, cutoffs, dry_run=dry_run)
+        if settings.access_log_retention_years is not None:
+            before = now - KEPT * settings.access_log_retention_years / KEPT_YEARS
+            lines = audit.expire(store.database, before, dry_run=dry_run)
+            gone["lines of the access log"] = lines
         with store.database.read() as connection:
             return Sweep(gone, held_back(connection, cutoffs))
 

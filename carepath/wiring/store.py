@@ -10,11 +10,18 @@ from types import ModuleType
 
 from carepath.service import Answer, Service, ServiceOptions, Submission, directory
 from carepath.service.rebuild import rebuild
-from carepath.settings import Settings
-from carepath.store import database, parties, promises, streams
+from carepath.settings import LOOPBACK, Settings
+from carepath.store import audit, clients, database, encrypting, parties, promises, streams, times
 from carepath.store import parked as shelf
 from carepath.store.blind import Keys, load_keys
+from carepath.store.clients import Client
 from carepath.store.database import Database, DatabaseError
+from carepath.store.keyring import KeyPort, KeyServiceError
+from carepath.store.walls import NoRoles
+from carepath.wiring import secret_files
+from carepath.wiring.vault import VaultPort
+from pathways.access import Role
+from pathways.access_log import PURPOSES, Act, Line, Who
 from pathways.parties import Party
 
 
@@ -34,12 +41,23 @@ def key_file(settings: Settings) -> Path:
     return beside.with_suffix(".key") if beside else Path("carepath.key")
 
 
+def erased_file(settings: Settings) -> Path:
+    """Where it is noted who was erased: as set, else beside the key file."""
+    key = key_file(settings)
+    return settings.erased_file or key.with_name(f"{key.name}.erased")
+
+
 def migrate(settings: Settings, to: str | None = None) -> None:
     """Make the database or bring it to this release's schema, or to an earlier one. Raises ``Unusable``."""
     if not database.is_known_schema(to):
         raise Unusable(f"no release up to this one has the schema {to}")
     with reporting(settings):
-        database.migrate(settings.database_url, to)
+        try:
+            database.migrate(settings.database_url, to)
+        except NoRoles as fault:
+            raise Unusable(str(fault), fault.hint) from None
+        except database.KeptBack as fault:
+            raise Unusable(str(fault)) from None
 
 
 @contextmanager
@@ -47,25 +65,51 @@ def reporting(settings: Settings) -> Iterator[None]:
     """A database that does not answer makes the set-up ``Unusable``."""
     try:
         yield
+    except KeyServiceError as fault:
+        raise Unusable(f"the keys of payloads cannot be had: {fault}", _KEYS_HINT) from None
     except DatabaseError as fault:
         where = database.without_password(settings.database_url)
         first = str(fault.orig).strip().splitlines()[0]
         raise Unusable(f"the database {where} does not answer: {first}", _DATABASE_HINT) from None
 
 
+_KEYS_HINT = "See CAREPATH_KEY_FILE and CAREPATH_VAULT in docs/operations.md."
 _DATABASE_HINT = "Set CAREPATH_DATABASE_URL or --database-url, and start the database."
 
 
 def open_as_set(settings: Settings) -> Database:
-    """The database and the installation's key. Raises ``Unusable``."""
+    """The database and the installation's key. Raises ``Unusable``; also where a secret is for all to read."""
+    for path in secret_files.shown(settings, key_file(settings)):
+        raise Unusable(
+            f"every user of this machine can read or change the secret in {path}",
+            f"chmod o-rwx {path}",
+        )
     try:
         keys: Keys = load_keys(key_file(settings), settings.pseudonym_version)
     except (OSError, ValueError) as fault:
         raise Unusable(f"the key cannot be read: {fault}", "Set CAREPATH_KEY_FILE.") from None
-    opened = database.open_database(settings.database_url, keys)
+    opened = database.open_database(settings.database_url, keys, _key_ports(settings))
     traced = tracing(settings)
     told: Database = traced.traced_database(opened) if traced else opened
     return told
+
+
+def _key_ports(settings: Settings) -> list[KeyPort]:
+    """Who wraps master keys besides the key file. Raises ``Unusable``."""
+    if settings.vault is None:
+        return []
+    if settings.vault.scheme != "https" and settings.vault.host not in LOOPBACK:
+        raise Unusable("CAREPATH_VAULT would send keys over an open line", "Use https.")
+    token = settings.vault_token
+    port = VaultPort(
+        address=str(settings.vault),
+        key=settings.vault_key,
+        mount=settings.vault_mount,
+        token=token.get_secret_value() if token else None,
+        token_file=settings.vault_token_file,
+        ca_file=settings.vault_ca_file,
+    )
+    return [port]
 
 
 def tracing(settings: Settings) -> ModuleType | None:
@@ -151,6 +195,21 @@ class Store:
                 directory.enter(connection, self.database.keys, party, now) for party in entered
             )
 
+    def clients(self) -> list[Client]:
+        """Registered clients, as they are and were."""
+        with self.database.read() as connection:
+            return clients.listed(connection)
+
+    def enter_client(self, client: Client) -> Client | None:
+        """Register a client; returned is what was registered until now."""
+        with self.database.write() as connection:
+            return clients.enter(connection, client)
+
+    def revoke_client(self, id_: str, reason: str) -> None:
+        """Let it sign in no more. Raises ``Unregistered``."""
+        with self.database.write() as connection:
+            clients.revoke(connection, id_, datetime.now(UTC), reason)
+
     def take_over(self, source: bytes) -> Answer:
         """Take in what happened before go-live: nobody is told of it."""
         quiet = Service(self.database, replace(self.service.options, quiet=True))
@@ -161,6 +220,11 @@ class Store:
         """Whether the watch can do its work: after an upgrade it waits for a rebuild."""
         with self.database.read() as connection:
             return promises.known(connection)
+
+    def in_clear(self) -> int:
+        """How many rows hold a payload in the clear: after an upgrade they wait to be encrypted."""
+        with self.database.read() as connection:
+            return encrypting.in_clear(connection)
 
     def rebuild(self) -> int:
         """Make all state again from the events; how much was not as it should be."""
@@ -177,9 +241,13 @@ class Store:
             return shelf.show(connection, id_)
 
     def parked_source(self, id_: str) -> bytes | None:
-        """Its bytes."""
-        with self.database.read() as connection:
-            return shelf.source(connection, id_)
+        """Its bytes; that the operator was shown them is in the access log before they are."""
+        with self.database.write() as connection:
+            found = shelf.source(connection, id_)
+            if found:
+                line = _shown(shelf.patient(connection, id_), id_)
+                audit.write(connection, self.database.keys, [line])
+            return found
 
     def retry(self, id_: str) -> Answer | None:
         """Take a parked message in again; ``None`` when no open one has the id."""
@@ -189,3 +257,20 @@ class Store:
         """Give a parked message up; false when no open one has the id."""
         with self.database.write() as connection:
             return shelf.close(connection, id_, shelf.State.DROPPED, reason)
+
+
+def _shown(patient: str | None, id_: str) -> Line:
+    """A parked message was shown at the command line."""
+    at = times.now()
+    who = Who(role=Role.OPERATOR, client="command line", purpose=PURPOSES[Role.OPERATOR])
+    return Line(
+        id=audit.line_id(at),
+        at=times.instant(at),
+        act=Act.READ,
+        who=who,
+        patient=patient,
+        interaction="parked",
+        shown={"Binary": (id_,)},
+        request=id_,
+        outcome="200",
+    )

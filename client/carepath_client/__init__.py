@@ -1,6 +1,7 @@
 """Carepath for programs: publish messages, follow updates, ask for timelines. See the README."""
 
 from carepath_client.aio import AsyncPublisher, AsyncSubscriber, AsyncTimeline
+from carepath_client.backend import BackendServices
 from carepath_client.broker import Security
 from carepath_client.bundles import bundle
 from carepath_client.care import (
@@ -54,6 +55,7 @@ __all__ = [
     "AsyncSubscriber",
     "AsyncTimeline",
     "Author",
+    "BackendServices",
     "CarepathError",
     "CarerUnavailable",
     "Consent",

@@ -36,9 +36,10 @@ class _Asks:
         organisation: str | None = None,
         limit: float = 60.0,
         client: httpx.AsyncClient | None = None,
+        auth: httpx.Auth | None = None,
     ) -> None:
         self._server, self._limit = Server(url, organisation), limit
-        self._client, self._own = client or httpx.AsyncClient(), client is None
+        self._client, self._own = client or httpx.AsyncClient(auth=auth), client is None
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,8 +105,9 @@ class AsyncSubscriber(_Asks):
         on_gap: OnGap | None = None,
         patience: float = 60.0,
         client: httpx.AsyncClient | None = None,
+        auth: httpx.Auth | None = None,
     ) -> None:
-        super().__init__(url, organisation=organisation, limit=patience, client=client)
+        super().__init__(url, organisation=organisation, limit=patience, client=client, auth=auth)
         self._cursor, self._order = cursor or Unkept(), Order(on_gap)
         known = self._cursor.load()
         self._order.restart(since if known is None else known)

@@ -38,13 +38,14 @@ class Publisher:
         organisation: str | None = None,
         limit: float = 60.0,
         client: httpx.Client | None = None,
+        auth: httpx.Auth | None = None,
     ) -> Self:
         """Over HTTP: the answer is definitive.
 
         ``organisation`` is the directory key; without it the message's sender counts. ``client`` is yours, with
-        your TLS, proxies and tokens, and yours to close.
+        your TLS, proxies and tokens, and yours to close; ``auth`` signs in without one: ``BackendServices``.
         """
-        return cls(_HttpDoor(Server(url, organisation), client), limit)
+        return cls(_HttpDoor(Server(url, organisation), client, auth), limit)
 
     @classmethod
     def kafka(
@@ -80,9 +81,11 @@ class Publisher:
 
 
 class _HttpDoor:
-    def __init__(self, server: Server, client: httpx.Client | None) -> None:
+    def __init__(
+        self, server: Server, client: httpx.Client | None, auth: httpx.Auth | None
+    ) -> None:
         self._server, self._own = server, ExitStack()
-        self._client = client or self._own.enter_context(httpx.Client())
+        self._client = client or self._own.enter_context(httpx.Client(auth=auth))
 
     def send(self, one: Letter, limit: float, wait: float | None) -> Receipt:
         attempts, request = Attempts(limit), self._server.publish(one.source)

@@ -66,16 +66,17 @@ class Subscriber:
         on_gap: OnGap | None = None,
         patience: float = 60.0,
         client: httpx.Client | None = None,
+        auth: httpx.Auth | None = None,
     ) -> Self:
         """Over HTTP. ``cursor`` remembers; ``since`` is where to begin when nothing is remembered yet.
 
         Raises ``Unavailable`` when nobody answers for ``patience`` seconds at the beginning; later it waits for
-        ever. ``client`` is yours, with your TLS, proxies and tokens, and yours to close.
+        ever. ``client`` is yours, with your TLS, proxies and tokens, and yours to close; ``auth`` signs in without one.
         """
         own = ExitStack()
         feed = HttpFeed(
             Server(url, organisation),
-            client or own.enter_context(httpx.Client()),
+            client or own.enter_context(httpx.Client(auth=auth)),
             cursor or Unkept(),
             since=since,
             patience=patience,
@@ -95,6 +96,7 @@ class Subscriber:
         gap_after: float = 10.0,
         patience: float = 60.0,
         client: httpx.Client | None = None,
+        auth: httpx.Auth | None = None,
     ) -> Self:
         """Over Kafka, as a member of the group ``carepath.<organisation>``, of which one at a time reads.
 
@@ -106,7 +108,7 @@ class Subscriber:
         )
         own, missing = ExitStack(), None
         if url is not None:
-            asks = client or own.enter_context(httpx.Client())
+            asks = client or own.enter_context(httpx.Client(auth=auth))
             missing = HttpMissing(Server(url, organisation), asks)
         return cls(feed, missing, on_gap=on_gap, gap_after=gap_after, own=own)
 

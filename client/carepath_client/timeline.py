@@ -61,10 +61,11 @@ class Timeline:
         language: str = "nb",
         limit: float = 60.0,
         client: httpx.Client | None = None,
+        auth: httpx.Auth | None = None,
     ) -> None:
         self._server, self._limit, self._language = Server(url, organisation), limit, language
         self._own = ExitStack()
-        self._client = client or self._own.enter_context(httpx.Client())
+        self._client = client or self._own.enter_context(httpx.Client(auth=auth))
 
     def of(self, patient: Identifier | str, *, as_of: When | None = None) -> History:
         """The timeline of a patient: an ``Identifier``, its text ``"system|value"`` or digits, or the id here.

@@ -1,4 +1,4 @@
-"""Databases to be filled, for tests that need several."""
+"""Databases to be filled, for tests that need several; and the commands that work on the one a test has."""
 
 import secrets
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import pytest
 
 from carepath.store.database import Database, open_database
 from tests import postgres
+from tests.contract.commands import Commands, calling
 from tests.contract.keeping import Make
 from tests.contract.stored import KEYS
 
@@ -27,3 +28,14 @@ def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
             return made.enter_context(closing(open_database(url, KEYS)))
 
         yield database
+
+
+@pytest.fixture
+def commands(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Commands:
+    """Call the commands of an app on the store that the test's own module fills."""
+    del database  # it is there
+    monkeypatch.setenv("CAREPATH_DATABASE_URL", database_url)
+    monkeypatch.setenv("CAREPATH_KEY_FILE", f"{tmp_path}/carepath.key")
+    return calling

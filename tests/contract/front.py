@@ -50,7 +50,7 @@ def _call(
     org: str | None,
     ask: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]],
 ) -> httpx.Response:
-    inside = httpx.ASGITransport(application(_context(service)))
+    inside = httpx.ASGITransport(application(context(service)))
     headers = {ORGANISATION: org} if org else {}
 
     async def call() -> httpx.Response:
@@ -60,7 +60,8 @@ def _call(
     return asyncio.run(call())
 
 
-def _context(service: Service) -> Context:
+def context(service: Service) -> Context:
+    """The broker in open mode, with no rounds beside it."""
     database = service.database
     relay, metrics = Relay(database), Metrics()
     options = Options(base_url=f"{ADDRESS}/fhir", seen=metrics.called)
@@ -74,6 +75,7 @@ def _context(service: Service) -> Context:
         parties=Parties(database, open_mode=False),
         address=ADDRESS,
         version="1",
+        open_mode=True,
         max_bytes=1,
         metrics=metrics,
     )

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Table, insert
 
-from carepath.store import indexing
+from carepath.store import indexing, sealing
 from carepath.store.blind import Keys
 from carepath.store.criteria import Criterion
 from carepath.store.database import Database, open_database
@@ -20,6 +20,8 @@ BASE = "https://broker.example/fhir"
 KEYS = Keys(b"k" * 32)
 NOW = 1_000_000
 """A moment when every grant made here holds."""
+EVERYTHING = Viewer(None, NOW)
+"""Open mode's operator, who sees all."""
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def put(database: Database, table: Table, *rows: dict[str, Any]) -> None:
     """Write rows; columns that are left out are NULL, or what they are by default."""
     empty = {column.name: None for column in table.columns if column.server_default is None}
     with database.write() as conn:
-        conn.execute(insert(table), [empty | row for row in rows])
+        conn.execute(insert(table), sealing.rows(conn, table, [empty | row for row in rows]))
 
 
 def sent(database: Database, receiver: str, *ids: str, created: int = 0, **more: Any) -> None:
@@ -96,10 +98,8 @@ def searchables(database: Database, made: Sequence[tuple[dict[str, Any], dict[st
     with database.write() as conn:
         versions = [{name: row[name] for name in version_columns} for row in rows]
         bodies = [orjson.dumps(one) for one, _ in made]
-        conn.execute(
-            insert(resource_versions),
-            [{**row, "body": body} for row, body in zip(versions, bodies, strict=True)],
-        )
+        whole = [{**row, "body": body} for row, body in zip(versions, bodies, strict=True)]
+        conn.execute(insert(resource_versions), sealing.rows(conn, resource_versions, whole))
         empty = {column.name: None for column in resources.columns} | {"deleted": False}
         conn.execute(insert(resources), [empty | row for row in rows])
         found = {(one["resourceType"], one["id"]): indexed(one, BASE) for one, _ in made}

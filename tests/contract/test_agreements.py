@@ -1,11 +1,10 @@
 """``carepath agreement``: two organisations agree on a limit, and what is promised after that keeps to it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import orjson
 import pytest
-from typer.testing import CliRunner, Result
 
 from carepath.cli.agreement import app
 from carepath.cli.output import Trouble
@@ -17,10 +16,9 @@ from pathways.facts import InquiryFacts
 from pathways.messages import Key, KeyRank
 from pathways.moments import Moment
 from pathways.parties import Identifier
+from tests.contract.commands import Cli, Commands, done
 from tests.contract.door import Door, closed_door
 from tests.contract.front import told
-
-Cli = Callable[..., Result]
 
 
 @pytest.fixture
@@ -37,24 +35,9 @@ def database(broker: Door) -> Database:
 
 
 @pytest.fixture
-def cli(
-    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object
-) -> Cli:
+def cli(commands: Commands) -> Cli:
     """Call the command."""
-    del database  # it is there
-    monkeypatch.setenv("CAREPATH_DATABASE_URL", database_url)
-    monkeypatch.setenv("CAREPATH_KEY_FILE", f"{tmp_path}/carepath.key")
-
-    def call(*arguments: str) -> Result:
-        return CliRunner().invoke(app, arguments)
-
-    return call
-
-
-def done(result: Result) -> str:
-    """What it said when all went well."""
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    return commands(app)
 
 
 def agree(cli: Cli, kind: str = "inquiry-answer", since: str = "2026-12-01") -> str:

@@ -19,6 +19,7 @@ from carepath.service.rebuild import rebuild
 from carepath.store.backup import Backup, Damaged, dump
 from carepath.store.blind import Keys
 from carepath.store.database import Database, migrate, newest_schema_version, schema_version
+from carepath.store.encrypting import decrypt
 from carepath.store.restore import Refused
 from carepath.store.tables import outbox
 from tests.contract.keeping import (
@@ -256,6 +257,7 @@ def test_a_backup_of_the_release_before_is_migrated(make: Make, tmp_path: Path, 
     clock = Clock()
     before = make("sqlite")
     filled(before, clock, people=1)
+    decrypt(before)
 
     had = columns_at(make("sqlite"), "0002")
 
@@ -273,7 +275,7 @@ def test_a_backup_of_the_release_before_is_migrated(make: Make, tmp_path: Path, 
     restore_into(after, file, clock())
     was, now = rows(before), rows(after)
     found_by = {"resource_values", "resource_dates"}
-    had_none = {"positions", "promises"}
+    had_none = {"positions", "promises", "data_keys", "master_keys"}
     assert {name for name in was if was[name] != now[name]} == CHANGED | had_none | found_by
     assert rebuild(after, BASE, clock()) == len(was["promises"]) > 0
     assert rebuild(after, BASE, clock()) == 0

@@ -1,19 +1,19 @@
 """``carepath deliveries``: what the operator sees and does, on both stores."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import orjson
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from carepath.cli.deliveries import app
 from carepath.cli.output import Trouble
 from carepath.store import numbering, streams
 from carepath.store.database import Database
 from carepath.store.streams import Cursor, Mark
+from tests.contract.commands import Cli, Commands, done
 from tests.contract.stored import opened, sent
 
-Cli = Callable[..., Result]
 HOUR = 3_600_000_000
 
 
@@ -33,24 +33,9 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def cli(
-    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object
-) -> Cli:
+def cli(commands: Commands) -> Cli:
     """Call the command."""
-    del database  # it is there
-    monkeypatch.setenv("CAREPATH_DATABASE_URL", database_url)
-    monkeypatch.setenv("CAREPATH_KEY_FILE", f"{tmp_path}/carepath.key")
-
-    def call(*arguments: str) -> Result:
-        return CliRunner().invoke(app, arguments)
-
-    return call
-
-
-def done(result: Result) -> str:
-    """What it said when all went well."""
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    return commands(app)
 
 
 def trouble(result: Result) -> str:

@@ -25,7 +25,7 @@ from pathways.moments import Moment
 from pathways.parties import Identifier, Party, PartyRef
 from pathways.transitions import Status
 from tests.contract import matters
-from tests.contract.stored import opened
+from tests.contract.stored import EVERYTHING, opened
 from tests.unit.hl7v2 import HOSPITAL, MERGE, NOW, REPORT, Letter, adt, pid, pv1
 
 BEGUN = datetime(2026, 11, 16, 8, tzinfo=UTC)
@@ -145,7 +145,7 @@ def take(service: Service, *sources: bytes) -> str:
 def known(database: Database, key: str) -> list[Any]:
     """The timeline and the state of a patient, but for what is about arrival, and ids."""
     with database.read() as conn:
-        threads = overview.matters(conn, [key], None)
+        threads = overview.matters(conn, EVERYTHING, [key], None)
         shown = queries.timeline(conn, (key,), OPERATOR, as_of=ALWAYS)
     states = [(t.family, t.status, t.facts, t.owner, t.begun, t.updated, t.task) for t in threads]
     entries = [
@@ -166,7 +166,7 @@ def test_a_death_that_was_a_mistake(database_url: str) -> None:
 
 def _status(service: Service, key: str) -> Status:
     with service.database.read() as conn:
-        [thread] = overview.matters(conn, [key], None)
+        [thread] = overview.matters(conn, EVERYTHING, [key], None)
     return thread.status
 
 
@@ -227,7 +227,7 @@ def test_the_same_message_again_gets_the_same_answer(database_url: str) -> None:
         assert b"\rMSA|AE|A01-20261120101500\r" in ack
         assert b"\rERR||MSH^1^10|205^" in ack
         with database.read() as conn:
-            (key,) = [known.key for known in overview.recent(conn, 9)]
+            (key,) = [known.key for known in overview.recent(conn, EVERYTHING, 9)]
             assert len(queries.timeline(conn, (key,), OPERATOR, as_of=ALWAYS)) == 1
 
 

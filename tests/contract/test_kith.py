@@ -14,7 +14,7 @@ from carepath.store.positions import Origin
 from fhir_mappings.formats import KITH_XML
 from pathways.promises import PromiseKind
 from tests import norwegian as no
-from tests.contract.stored import opened
+from tests.contract.stored import EVERYTHING, opened
 from tests.contract.test_service import NOW, shown
 
 WARD = "her-101"
@@ -55,7 +55,7 @@ def test_any_order_of_arrival_gives_the_same_timeline_and_state(database: Databa
         (key,) = keys
         assert key is not None
         with database.read() as conn:
-            threads = overview.matters(conn, (key,), None)
+            threads = overview.matters(conn, EVERYTHING, (key,), None)
         ends.append(
             (shown(database, key), {(t.status, t.facts, t.begun, t.updated) for t in threads})
         )
@@ -104,6 +104,6 @@ def test_an_answer_as_dialogue_keeps_the_municipalitys_promise(database: Databas
         (taken,) = service.handle([Submission(source)])
         assert taken.patient is not None
         with database.read() as conn:
-            (thread,) = overview.matters(conn, (taken.patient,), None)
+            (thread,) = overview.matters(conn, EVERYTHING, (taken.patient,), None)
         (promise,) = (p for p in thread.promises if p.kind is PromiseKind.CAPACITY_ANSWER)
         assert (promise.closed_by is not None) is kept

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from carepath.service import Service, Submission, Verdict
 from carepath.service.rebuild import rebuild
-from carepath.store import overview, queries, tables
+from carepath.store import overview, queries, sealing, tables
 from carepath.store.database import Database
 from carepath.store.resources import Viewer
 from carepath.store.times import micros
@@ -29,7 +29,7 @@ from pathways.pathway import Thread
 from pathways.timeline import Mark
 from tests.contract import matters
 from tests.contract.matters import of_person, patient, source, stories, take
-from tests.contract.stored import opened
+from tests.contract.stored import EVERYTHING, opened
 
 NOW = micros(datetime(2100, 1, 1, tzinfo=UTC))
 ANCHOR = Key(KeyRank.MESSAGE, "")
@@ -77,7 +77,7 @@ def _without_ids(thread: Thread) -> str:
 def states(database: Database, key: str) -> list[Any]:
     """Threads and header without ids and without what is about arrival."""
     with database.read() as conn:
-        threads = overview.matters(conn, (key,), None)
+        threads = overview.matters(conn, EVERYTHING, (key,), None)
         known = overview.patient(conn, key)
     assert known is not None
     made = [_without_ids(thread) for thread in threads]
@@ -133,7 +133,9 @@ def test_rebuild_mends_what_is_wrong(database: Database) -> None:
     take(service, [admission(1)])
     with database.write() as conn:
         conn.execute(tables.threads.delete())
-        conn.execute(tables.patients.update().values(body=b"{}"))
+        known = [{**row, "body": b"{}"} for row in conn.execute(select(tables.patients)).mappings()]
+        (emptied,) = sealing.rows(conn, tables.patients, known)
+        conn.execute(tables.patients.update().values(body=emptied["body"]))
     assert rebuild(database, service.options.base_url, datetime.now(UTC)) == 2
     assert rebuild(database, service.options.base_url, datetime.now(UTC)) == 0
 

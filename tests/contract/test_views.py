@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, true, update
 
 from carepath.service import Service, Submission
 from carepath.service.rebuild import rebuild
-from carepath.store import codec, tables
+from carepath.store import codec, sealing, tables
 from carepath.store.database import Database
 from pathways.events import RULES, Activity, EventCode, Family
 from pathways.facts import Facts, InquiryFacts, PersonFacts, Relative, StayFacts
@@ -138,10 +138,12 @@ def test_a_thread_that_is_none_is_not_shown(database: Database) -> None:
     with database.write() as conn:
         (body,) = conn.execute(select(tables.threads.c.body)).scalars()
         right = codec.thread(body)
-        conn.execute(insert(tables.threads), codec.thread_row(replace(right, id="wrong")))
+        wrong = codec.thread_row(replace(right, id="wrong"))
+        conn.execute(insert(tables.threads), sealing.rows(conn, tables.threads, [wrong]))
         for table in (tables.resources, tables.resource_versions):
             own = conn.execute(select(table).where(table.c.id == right.id)).mappings().all()
-            conn.execute(insert(table), [{**row, "id": "wrong"} for row in own])
+            copies = [{**row, "id": "wrong"} for row in own]
+            conn.execute(insert(table), sealing.rows(conn, table, copies))
         for table in (tables.events, tables.grants, tables.resources):
             astray = table.c.id != right.id if table is tables.resources else true()
             moved = update(table).where(table.c.thread == right.id, astray)

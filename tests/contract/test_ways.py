@@ -1,5 +1,6 @@
 """The same scenarios over every way in and out: HTTP on SQLite and PostgreSQL, Kafka on PostgreSQL."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,9 +80,10 @@ def over_kafka(url: str, folder: Path) -> Iterator[Way]:
 @contextmanager
 def working(url: str, log: Path) -> Iterator[None]:
     """A ``carepath worker``, until the block ends."""
-    command = [sys.executable, "-m", "carepath", "worker", "--id", "ways", "--database-url", url]
+    command = [sys.executable, "-m", "carepath", "worker", "--id", "ways"]
+    env = os.environ | {"CAREPATH_DATABASE_URL": url}
     with log.open("ab") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output)
     try:
         yield
     finally:

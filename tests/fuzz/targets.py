@@ -148,7 +148,7 @@ def headers(data: bytes) -> Refusal | None:
     texts.language(request.headers.get("accept-language"))
     exchange.named_formats(request)
     exchange.resource_response(request, _STORED)
-    for reads in (exchange.check_accepted, exchange.body_format, exchange.viewer_of):
+    for reads in (exchange.check_accepted, exchange.body_format, exchange.taken_at_its_word):
         try:
             reads(request)
         except Refused as fault:

@@ -14,8 +14,8 @@ import httpx
 from tests.integration.serving import ROOT, Server, serving
 from tests.integration.talk import post
 
-_RELAY = {"feeds", "deliveries"}
-"""What the relay writes, in its own time."""
+_RELAY = {"feeds", "deliveries", "access_chain", "access_checkpoints"}
+"""What the relay and the sealer of the access log write, in their own time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ class Site:
         """The installation's key."""
         path = self.folder / "carepath.key"
         if not path.exists():
+            path.touch(mode=0o600)
             path.write_bytes(KEYS.secret)
         return path
 

@@ -1,10 +1,12 @@
 """The Java programs under ``java/``: HAPI's clients and HL7's validator, built once per change of their sources."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests import maven
@@ -12,6 +14,7 @@ from tests.integration import backport
 from tests.servers import requirement
 
 _SOURCES = Path(__file__).parent / "java"
+_SMART = ("SMART_CLIENT_ID", "SMART_KEY_FILE")
 _QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # starting takes longer than what they do
 
 OF_KIND: Mapping[str, str] = {
@@ -27,12 +30,16 @@ OF_KIND: Mapping[str, str] = {
 """The profile of files whose names begin so, besides those that the resource says it follows."""
 
 
-def hapi_client(encoding: str, fhir_base: str, messages: list[Path]) -> dict[str, Any]:
+def hapi_client(
+    encoding: str, fhir_base: str, messages: list[Path], sign_in: tuple[str, Path] | None = None
+) -> dict[str, Any]:
     """What HAPI's client saw when it sent ``messages`` about one patient, as json or xml, and looked her up.
 
-    Raises ``AssertionError`` with its complaint when it failed.
+    ``sign_in``: a client's id, and the file of its private key. Raises ``AssertionError`` with its complaint when it
+    failed.
     """
-    return _seen("HapiClient", encoding, fhir_base, *map(str, messages))
+    named = {} if sign_in is None else dict(zip(_SMART, map(str, sign_in), strict=True))
+    return _seen("HapiClient", encoding, fhir_base, *map(str, messages), environment=named)
 
 
 def hapi_subscriber(encoding: str, fhir_base: str, messages: list[Path]) -> dict[str, Any]:
@@ -108,9 +115,16 @@ def validator() -> Iterator[Validator]:
         yield Validator(process)
 
 
-def _seen(program: str, *arguments: str) -> dict[str, Any]:
+def _seen(
+    program: str, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     done = subprocess.run(
-        _command(program, *arguments), capture_output=True, text=True, timeout=240, check=False
+        _command(program, *arguments),
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
     if done.returncode != 0:
         raise AssertionError(done.stderr)

@@ -62,11 +62,11 @@ def listening(database_url: str, log: Path, **settings: str) -> Iterator[Listeni
     own = {f"CAREPATH_{name.upper()}": value for name, value in settings.items()}
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*command, "--database-url", database_url],
+            command,
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | own,
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "CAREPATH_DATABASE_URL": database_url} | own,
         )
     try:
         _wait(port, process, log)

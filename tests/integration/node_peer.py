@@ -30,6 +30,16 @@ def fhir_kit_client(fhir_base: str, messages: list[Path]) -> dict[str, Any]:
     return _seen("fhir_kit.mjs", fhir_base, *map(str, messages))
 
 
+def fhir_kit_smart(
+    fhir_base: str, sign_in: tuple[str, Path], messages: list[Path]
+) -> dict[str, Any]:
+    """What fhir-kit-client saw when it signed in with a client's id and private key, and sent ``messages``.
+
+    Raises ``AssertionError`` with its complaint when it failed.
+    """
+    return _seen("fhir_kit_smart.mjs", fhir_base, *map(str, sign_in), *map(str, messages))
+
+
 def _seen(program: str, *arguments: str) -> dict[str, Any]:
     done = _run(_installed(), "node", program, *arguments)
     if done.returncode != 0:

@@ -38,14 +38,19 @@ def serving(database_url: str, log: Path, port: int | None = None) -> Iterator[S
     stop. A process that the test killed is let be.
     """
     port = port or free_port()
-    command = [*COMMAND, "--port", str(port), "--database-url", database_url]
+    command = [*COMMAND, "--port", str(port)]
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={"CAREPATH_WATCH": "false", **os.environ, "PYTHONUNBUFFERED": "1"},
+            env={
+                "CAREPATH_WATCH": "false",
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "CAREPATH_DATABASE_URL": database_url,
+            },
         )
     server = Server(f"http://127.0.0.1:{port}", process, log)
     try:

@@ -54,6 +54,7 @@ class Site:
 def here(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A ward and a municipality's nurses, who are to be told of what the ward sends them."""
     folder = tmp_path_factory.mktemp("site")
+    (folder / "carepath.key").touch(mode=0o600)
     (folder / "carepath.key").write_bytes(KEYS.secret)
     made = postgres.copy(postgres_server, postgres.template(postgres_server, migrate))
     with (

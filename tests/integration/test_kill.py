@@ -3,6 +3,7 @@
 The oracle judges by what stands on the wire; that it can object is shown first.
 """
 
+import os
 import random
 import signal
 import subprocess
@@ -142,6 +143,7 @@ def _let_all_arrive(load: Load, readers: Readers) -> None:
 
 def assert_rebuild_changes_nothing(database_url: str) -> None:
     """All state follows from the events."""
-    command = [sys.executable, "-m", "carepath", "rebuild", "--database-url", database_url]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "carepath", "rebuild"]
+    env = os.environ | {"CAREPATH_DATABASE_URL": database_url}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

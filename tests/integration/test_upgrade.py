@@ -21,6 +21,7 @@ from carepath.service import Service, Submission
 from carepath.service.rebuild import rebuild
 from carepath.store import numbering
 from carepath.store.database import Database, migrate, open_database
+from carepath.store.encrypting import decrypt
 from carepath.store.tables import events, metadata, outbox
 from tests.contract.stored import KEYS
 from tests.integration import stories
@@ -184,6 +185,7 @@ def test_going_back_loses_nothing_of_what_the_release_before_knows(before: Path,
     told = stories.hospital_stay()
     assert {take(database, message) for message in told[:9]} == {200}
     was = stored(database)
+    decrypt(database)
     migrate(url, ITS_SCHEMA)
     with running(before, url) as old:
         old.migrate()  # its own schema: nothing to do

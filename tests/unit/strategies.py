@@ -235,6 +235,7 @@ _OF_PERSON_EVENT: Final[Mapping[EventCode, frozenset[str]]] = {
     EventCode.IDENTITY_LINKED: frozenset(("linked",)),
     EventCode.IDENTITY_UNLINKED: frozenset(("unlinked",)),
     EventCode.MISADDRESSED: frozenset(("about", "note")),
+    EventCode.GLASS_BROKEN: frozenset(("about", "note")),
 }
 _NEEDED: Final[Mapping[EventCode, frozenset[str]]] = {
     EventCode.RELATIVE_REGISTERED: frozenset(("relatives",)),

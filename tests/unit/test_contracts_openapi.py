@@ -16,10 +16,13 @@ from carepath.api.errors import Refused
 from carepath.api.openapi import DESCRIBED, document
 from carepath.api.parameters import Asking, span
 from carepath.api.results import parse
+from carepath.api.rights import NEEDS
+from carepath.api.security import SCHEMES, schemes_of
 from fhir_mappings.search_parameters import PARAMETERS, includes, revincludes
+from pathways.access import Operation
 
 JSON = dict[str, Any]
-DOCUMENT = document(ROUTES, "1.2.3")
+DOCUMENT = document(ROUTES, "1.2.3", SCHEMES, schemes_of)
 PATHS: dict[str, JSON] = DOCUMENT["paths"]
 ASKING = Asking(base_url="https://broker.example/fhir", now=datetime(2026, 3, 2, tzinfo=UTC))
 CONTROLS = {"_format", "_pretty", "_count", "_summary", "_elements", "_total"}
@@ -170,3 +173,15 @@ def test_every_refusal_is_an_outcome() -> None:
         for status in refused:
             told = DOCUMENT["components"]["responses"][status]["content"]
             assert {*told} == {"application/fhir+json", "application/fhir+xml"}
+
+
+def test_who_has_to_sign_in_is_told() -> None:
+    """With which schemes and scopes; what is open to everybody says so."""
+    told = DOCUMENT["components"]["securitySchemes"]
+    known = told["client"]["flows"]["clientCredentials"]["scopes"]
+    for path, method, operation in operations():
+        need = NEEDS[answering(path.format(**IN_PATH), method).endpoint]
+        asked = {name: scopes for one in operation["security"] for name, scopes in one.items()}
+        assert {*asked} == (set() if need.operation is Operation.PUBLIC else {*told})
+        for scope in asked.get("client", ()):
+            assert f"{scope.rpartition('.')[0]}.cruds" in known, (path, scope)

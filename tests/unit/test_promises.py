@@ -141,7 +141,8 @@ def test_what_came_before_it_was_asked_for_is_kept() -> None:
         c for c in TERMS.commitments(thread, Header()) if c.promise.kind is K.DISCHARGE_REPORT
     )
     assert kept.promise.state is S.KEPT
-    assert kept.kept_in_time
+    assert kept.promise.proof is not None
+    assert kept.promise.proof <= kept.due
 
 
 def test_an_earlier_report_does_not_answer_for_the_next_stay() -> None:
@@ -162,7 +163,8 @@ def test_late_in_coming_is_not_late_in_doing() -> None:
         for c in TERMS.commitments(arrive([notice, admission(0, facts=IN_NEED)]), Header())
         if c.promise.kind is K.EARLY_NOTICE
     )
-    assert kept.kept_in_time
+    assert kept.promise.proof is not None
+    assert kept.promise.proof <= kept.due
 
 
 def test_settled_by_phone_closes_everything_or_what_it_names() -> None:

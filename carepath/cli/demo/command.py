@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,20 +18,24 @@ import httpx
 import orjson
 import typer
 from rich.text import Text
+from starlette.applications import Starlette
 
 from carepath import texts
 from carepath.cli import local, output, publish, server, timeline, web, where
 from carepath.cli.demo import people
 from carepath.cli.demo.clock import Clock
+from carepath.cli.demo.issuer import CLIENT, DemoIssuer
 from carepath.cli.demo.story import latest_saturday, story
 from carepath.cli.demo.week import SPAN, Step
 from carepath.cli.options import Language, settings
 from carepath.settings import Settings
+from carepath.wiring import people as members
 from carepath.wiring.server import application
 from carepath.wiring.store import migrate, open_store
 from fhir_mappings import outbound
 from fhir_mappings.html import to_text
 from pathways.moments import Moment
+from pathways.parties import Identifier
 
 HOST: Final = "127.0.0.1"
 _SHOWN_AS_OF: Final = "answer"  # the last step before the fever
@@ -48,7 +52,8 @@ def demo(
 ) -> None:
     """See a week of one patient's life become a timeline: a server of its own, with made-up people.
 
-    The database is new each time, in a folder of its own, and goes when the demo ends.
+    The database is new each time, in a folder of its own, and goes when the demo ends. The pages ask who you are:
+    the persons of the story are ready to sign in, with one click.
 
     For example:
 
@@ -61,20 +66,30 @@ def demo(
         local.mendable(),
         tempfile.TemporaryDirectory(prefix="carepath-demo-") as folder,
         _listening(port) as listener,
+        _listening_beside(port) as beside,
     ):
-        chosen = settings(
-            database_url=f"sqlite:///{folder}/carepath.db",
-            key_file=Path(folder, "carepath.key"),
-            watch=False,  # the story has a clock of its own
-            base_url=f"http://{HOST}:{listener.getsockname()[1]}",
-            language=language,
-        )
+        address, issuer = _address(listener), _address(beside)
+        chosen = _settings(Path(folder), address, issuer, language)
         _enter_parties(chosen)
-        with _serving(chosen, listener) as stopped:
+        persons = DemoIssuer(issuer, address, people.PERSONS).application()
+        with _serving(persons, beside), _serving(application(chosen), listener) as stopped:
             told = _tell(chosen, Path(folder))
             _suggest(chosen, Path(folder), told)
             if not once:
                 _until_interrupted(stopped)
+
+
+def _settings(folder: Path, address: str, issuer: str, language: str | None) -> Settings:
+    """The demo's own, whatever else is set."""
+    return settings(
+        database_url=f"sqlite:///{folder}/carepath.db",
+        key_file=folder / "carepath.key",
+        watch=False,  # the story has a clock of its own
+        base_url=address,
+        oidc_issuer=issuer,
+        oidc_client_id=CLIENT,
+        language=language,
+    )
 
 
 @contextmanager
@@ -90,16 +105,35 @@ def _listening(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
+@contextmanager
+def _listening_beside(port: int) -> Iterator[socket.socket]:
+    """The issuer's socket: on the next port where that is free, else on any."""
+    with ExitStack() as opened:
+        try:
+            listener = opened.enter_context(_listening(port + 1 if 0 < port < 65535 else 0))
+        except output.Trouble:
+            listener = opened.enter_context(_listening(0))
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
+
+
 def _enter_parties(chosen: Settings) -> None:
     migrate(chosen)
     with open_store(chosen) as store:
         store.enter(people.parties())
+        for one in people.PERSONS:
+            if one.role is not None:
+                known = Identifier(str(chosen.oidc_issuer), one.key)
+                members.add(store, known, one.name, one.party, one.role, datetime.now(UTC), None)
 
 
 @contextmanager
-def _serving(chosen: Settings, listener: socket.socket) -> Iterator[threading.Thread]:
-    """The server on a thread of this process, ready; stopped on leaving."""
-    running = web.Server(application(chosen), log_level="warning", timeout_graceful_shutdown=2)
+def _serving(served: Starlette, listener: socket.socket) -> Iterator[threading.Thread]:
+    """A server on a thread of this process, ready; stopped on leaving."""
+    running = web.Server(served, log_level="warning", timeout_graceful_shutdown=2)
     thread = threading.Thread(target=running.run, args=([listener],), daemon=True)
     thread.start()
     while not running.started:
@@ -211,6 +245,7 @@ def _suggest(chosen: Settings, folder: Path, told: dict[str, tuple[Step, datetim
     resent, before = told[_RESENT][0], told[_SHOWN_AS_OF][1]
     output.say()
     output.say(Text(texts.render("demo.serving", {"url": address}, language), "bold"))
+    output.say(texts.render("demo.pages", {"url": address}, language))
     output.say(texts.render("demo.try", {}, language))
     commands = {
         "demo.timeline": f"{program} timeline {number}{at}",

@@ -1,11 +1,16 @@
 """The demo's directory (``parties.csv``), its people and its patient."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from carepath.cli import directory
+from carepath.identity.people import HPR
 from fhir_mappings.codes import FNR
+from pathways.access import Role
+from pathways.facts import Relative, RelativeRole
 from pathways.messages import Author, Patient
 from pathways.parties import Identifier, Party, PartyRef
 
@@ -44,3 +49,68 @@ PATIENT: Final = Patient(
     municipality="9901",
     gp=REFERENCES["brygga-legesenter"],
 )
+
+DAUGHTER: Final = Relative(
+    name="Kristin Bråten",
+    relationship="datter",
+    phone="80 00 09 12",
+    roles=(RelativeRole.NEXT_OF_KIN,),
+    born=date(1970, 5, 14),
+    identifiers=(Identifier(FNR, "14857010184"),),
+)
+"""Her next of kin, as registered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Somebody:
+    """Who can sign in at the demo's issuer. ``claims``: what it says of them besides their name.
+
+    ``text``: the key of the text that says who they are. ``role`` and ``party``: where they work, if they do.
+    """
+
+    key: str
+    name: str
+    claims: Mapping[str, str] = field(default_factory=dict)
+    role: Role | None = None
+    party: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The key of who they are, in words."""
+        return f"demo.person.{self.key}"
+
+
+PERSONS: Final = (
+    Somebody(
+        key="coordinator",
+        name="Marit Aas",
+        claims={HPR: "900000011"},
+        role=Role.COORDINATOR,
+        party="solvik-hjemmesykepleie",
+    ),
+    Somebody(
+        key="nurse",
+        name="Jonas Vik",
+        claims={HPR: "900000005"},
+        role=Role.CLINICIAN,
+        party="bjorkelia-lunge",
+    ),
+    Somebody(
+        key="legevakt",
+        name="Amir Haddad",
+        claims={HPR: "900000001"},
+        role=Role.CLINICIAN,
+        party="solvik-legevakt",
+    ),
+    Somebody(
+        key="gp",
+        name="Eva Strand",
+        claims={HPR: "900000009"},
+        role=Role.CLINICIAN,
+        party="brygga-legesenter",
+    ),
+    Somebody(key="patient", name="Solveig Bråten", claims={"pid": PATIENT.identifiers[0].value}),
+    Somebody(key="relative", name=DAUGHTER.name, claims={"pid": DAUGHTER.identifiers[0].value}),
+    Somebody(key="administrator", name="Nina Dahl", role=Role.ADMINISTRATOR, party="solvik"),
+)
+"""The persons who are ready to sign in."""

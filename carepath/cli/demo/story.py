@@ -8,7 +8,7 @@ gives the same messages, so playing it twice changes nothing.
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from carepath.cli.demo.people import REFERENCES
+from carepath.cli.demo.people import DAUGHTER, REFERENCES
 from carepath.cli.demo.week import (
     CHOICE,
     CONTACT,
@@ -22,6 +22,8 @@ from carepath.cli.demo.week import (
 )
 from pathways.events import Activity, EventCode
 from pathways.facts import (
+    ConsentFacts,
+    ConsentKind,
     CoordinatorFacts,
     InquiryFacts,
     MeasureFacts,
@@ -52,7 +54,9 @@ def story(saturday: date) -> list[Step]:
     week = Week(saturday)
     appointed, absent = _coordinator(week)
     promised, delayed, done = _measure(week)
-    stays = [*_night(week), *_stay(week), appointed, *_question(week), promised, absent, delayed]
+    kin = _relative(week)
+    stays = [*_night(week), *_stay(week), appointed, *kin, *_question(week), promised, absent]
+    stays.append(delayed)
     return [*stays, *_discharge(week, done), *_referral(week)]
 
 
@@ -207,6 +211,22 @@ def _coordinator(week: Week) -> tuple[Step, Step]:
         week.step(
             "absent", "solvik-hjemmesykepleie", "Thu 07:50", C.COORDINATOR_ABSENT, None, away
         ),
+    )
+
+
+def _relative(week: Week) -> tuple[Step, Step]:
+    """The daughter is registered, and may know what the patient has said she may."""
+    nursing = "solvik-hjemmesykepleie"
+    known = PersonFacts(relatives=(DAUGHTER,))
+    consent = ConsentFacts(
+        consent=ConsentKind.RELATIVES,
+        person=DAUGHTER.name,
+        since=week.moment("Mon 09:40"),
+        oral=True,
+    )
+    return (
+        week.step("relative", nursing, "Mon 09:30", C.RELATIVE_REGISTERED, None, known),
+        week.step("consent", nursing, "Mon 09:40", C.CONSENT_GIVEN, None, consent),
     )
 
 

@@ -37,9 +37,10 @@ final class HapiClient {
   private final FhirContext context = FhirContext.forR4();
   private final IGenericClient client;
 
-  private HapiClient(EncodingEnum encoding, String base) {
+  private HapiClient(EncodingEnum encoding, String base) throws IOException {
     client = context.newRestfulGenericClient(base);
     client.setEncoding(encoding);
+    Smart.signIn(client, base);
   }
 
   public static void main(String[] args) throws IOException {

@@ -1,0 +1,98 @@
+"""Updates for systems that read nothing but Norwegian XML or HL7 v2: those whose ``Party.dialect`` says so.
+
+What a sender wrote in that language is handed on as it was written, byte for byte; all else is written anew. Receipts,
+and what the broker says of its own deliveries, stay FHIR.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from carepath import texts
+from carepath.service.directory import Parties
+from carepath.store.database import Connection, Database
+from carepath.store.feed import UNCONDITIONAL, Item
+from fhir_mappings import inbound
+from fhir_mappings.formats import HL7_V2, KITH_XML
+from fhir_mappings.hl7v2 import writing as hl7v2
+from fhir_mappings.kith import writing as kith
+from fhir_mappings.letters import Letter, Line
+from fhir_mappings.options import Options
+from pathways.messages import Message
+from pathways.parties import Directory, Party, PartyRef
+from pathways.timeline import unplaced
+
+_LANGUAGE: Final = "nb"  # of what is said in words: these formats are spoken in Norway
+_WRITERS: Final[Mapping[str, tuple[str, Callable[[Message, Letter], bytes]]]] = {
+    "kith": (KITH_XML, kith.write),
+    "hl7v2": (HL7_V2, hl7v2.write),
+}
+"""By dialect, which is also the format of a message that came in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An update in its receiver's language."""
+
+    media_type: str
+    content: bytes
+
+
+class Letters:
+    """Writes updates. ``base_url`` is FHIR's."""
+
+    def __init__(self, database: Database, base_url: str) -> None:
+        self._parties = Parties(database, open_mode=False)
+        self._base_url = base_url
+
+    def refresh(self, conn: Connection) -> None:
+        """Look whether the directory has changed."""
+        self._parties.refresh(conn)
+
+    def written(self, receiver: str, item: Item) -> Written | None:
+        """``None`` where the receiver gets FHIR, or there is nothing to see."""
+        directory = self._parties.current
+        party = directory.parties.get(receiver)
+        if party is None or party.dialect not in _WRITERS or not _says_anything(item):
+            return None
+        media_type, write = _WRITERS[party.dialect]
+        if item.source is not None and item.format == party.dialect:
+            return Written(media_type, item.source)
+        message = self._read(item)
+        if message is None:
+            return None
+        return Written(media_type, write(message, _letter(message, party, directory, item)))
+
+    def _read(self, item: Item) -> Message | None:
+        source = item.body or item.source
+        if source is None:
+            return None
+        received = item.received or item.created
+        found = inbound.read(source, Options(received=received, base_url=self._base_url))
+        return found if isinstance(found, Message) else None
+
+
+def _says_anything(item: Item) -> bool:
+    return not (item.withheld or item.expired) and item.kind not in UNCONDITIONAL
+
+
+def _letter(message: Message, receiver: Party, directory: Directory, item: Item) -> Letter:
+    entry = unplaced(message)
+    return Letter(
+        sender=_line_of(message.sender, directory, item.created),
+        receiver=_line(receiver, directory),
+        sentence=texts.render(entry.text_key, entry.params, _LANGUAGE),
+        words=lambda facts: texts.told(facts, _LANGUAGE),
+    )
+
+
+def _line_of(sender: PartyRef, directory: Directory, at: datetime) -> Line:
+    found = directory.find(sender.known_by, at)
+    return (sender,) if found is None else _line(found, directory)
+
+
+def _line(party: Party, directory: Directory) -> Line:
+    """The party, and the house that it belongs to."""
+    house = directory.parties.get(directory.root(party.key) or party.key, party)
+    return tuple(PartyRef(one.identifiers, one.name) for one in dict.fromkeys((house, party)))
