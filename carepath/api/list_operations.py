@@ -83,7 +83,7 @@ LISTS: Final[Mapping[Interaction, Operation]] = {
         parameters=(*_FHIR, "language"),
         gives=("AuditEvent",),
         answers={200: "The AuditEvent: nobody can change it, so it has no versions."},
-        refuses=(404, 406, 503),
+        refuses=(400, 404, 406, 503),
     ),
     payment_days_: Operation(
         id="paymentDays",

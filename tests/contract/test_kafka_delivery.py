@@ -142,7 +142,9 @@ def test_many_feeds_are_read_at_once_as_each_alone(database: Database) -> None:
         numbering.number(conn)
     with database.read() as conn:
 
-        def read(limit: int = 9, size: int = 90_000, total: int = 90_000) -> dict[str, list[feed.Item]]:
+        def read(
+            limit: int = 9, size: int = 90_000, total: int = 90_000
+        ) -> dict[str, list[feed.Item]]:
             parties = ["north", "south"]
             bounds = {"limit": limit, "size": size, "total": total}
             return feed.unpublished(conn, parties, NOW, **bounds)

@@ -146,7 +146,9 @@ class Harvest:
         self.get("summary", f"/fhir/Patient/{key}/$summary")
         self.get("everything", f"/fhir/Patient/{key}/$everything")
         for resource in self.get("capability", "/fhir/metadata")["rest"][0]["resource"]:
-            if {"code": "search-type"} in resource.get("interaction", []):
+            if {"code": "history-instance"} in resource.get(
+                "interaction", []
+            ):  # no log of who asks
                 self._type(resource, key)
 
     def _type(self, offered: stories.Resource, patient: str) -> None:
