@@ -158,6 +158,25 @@ def test_every_include_is_understood(busy: tuple[httpx.Client, str, Resource]) -
                     assert ("include" in modes) is not alone, (type_, name, value)
 
 
+def asked_of(client: httpx.Client, patient: str, message: str) -> dict[str, str]:
+    """Where each operation that is asked with GET answers."""
+    (stay, *_) = found(client, "Encounter", ("patient", patient))
+    return {
+        "timeline": f"/fhir/Patient/{patient}/$timeline",
+        "summary": f"/fhir/Patient/{patient}/$summary",
+        "everything": f"/fhir/Patient/{patient}/$everything",
+        "where": f"/fhir/MessageHeader/{message}/$where",
+        "mailbox": "/fhir/$mailbox",
+        "worklist": "/fhir/$worklist",
+        "quiet": "/fhir/$quiet",
+        "statistics": "/fhir/$statistics?start=2026-03&end=2026-03",
+        "payment-days": f"/fhir/Encounter/{stay['id']}/$payment-days",
+        "status": "/fhir/Subscription/$status",
+        "access-log": f"/fhir/Patient/{patient}/$access-log",
+        "events": f"/fhir/Subscription/{found(client, 'Subscription')[0]['id']}/$events",
+    }
+
+
 def test_every_interaction_and_operation_answers(
     busy: tuple[httpx.Client, str, Resource],
 ) -> None:
@@ -176,21 +195,7 @@ def test_every_interaction_and_operation_answers(
         etag = client.get(url).headers["etag"]
         assert client.get(url, headers={"If-None-Match": etag}).status_code == 304
         assert client.post(f"/fhir/{type_}/_search", data={"_id": some["id"]}).json()["total"] == 1
-    (stay, *_) = found(client, "Encounter", ("patient", patient))
-    operations = {
-        "timeline": f"/fhir/Patient/{patient}/$timeline",
-        "summary": f"/fhir/Patient/{patient}/$summary",
-        "everything": f"/fhir/Patient/{patient}/$everything",
-        "where": f"/fhir/MessageHeader/{message_id(message)}/$where",
-        "mailbox": "/fhir/$mailbox",
-        "worklist": "/fhir/$worklist",
-        "quiet": "/fhir/$quiet",
-        "statistics": "/fhir/$statistics?start=2026-03&end=2026-03",
-        "payment-days": f"/fhir/Encounter/{stay['id']}/$payment-days",
-        "status": "/fhir/Subscription/$status",
-        "access-log": f"/fhir/Patient/{patient}/$access-log",
-        "events": f"/fhir/Subscription/{found(client, 'Subscription')[0]['id']}/$events",
-    }
+    operations = asked_of(client, patient, message_id(message))
     (rest,) = client.get("/fhir/metadata").json()["rest"]
     named = {o["name"] for one in (*claimed.values(), rest) for o in one.get("operation", ())}
     posted = {"process-message", "confirm", "get-ws-binding-token", "break-glass"}
