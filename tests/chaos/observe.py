@@ -3,12 +3,18 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import psycopg
+from sqlalchemy import select
 
+from carepath.store.blind import load_keys
+from carepath.store.database import open_database
+from carepath.store.tables import parked
 from schemas import topics
 from tests.chaos import logs
 from tests.chaos.laws import PARKED, Kept, Observed, Told
@@ -21,7 +27,10 @@ from tests.integration.oracle import timeline
 INBOUND: Final = tuple(topics.inbound(one.number) for one in ORGANISATIONS)
 _RECEIVERS: Final = (*(one.number for one in ORGANISATIONS), PARKED)
 _TOLD: Final = "SELECT receiver, number, id, kind, message_id FROM outbox"
-_KEPT: Final = "SELECT id, reason, state, sender, message_id, source FROM parked"
+_KEPT: Final = select(
+    *(parked.c.id, parked.c.reason, parked.c.state),
+    *(parked.c.sender, parked.c.message_id, parked.c.source),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +86,7 @@ def observe(
         timelines=_timelines(system.url, patients | strangers),
         told=_told(system.database_url),
         updates={receiver: logs.updates(broker, receiver) for receiver in _RECEIVERS},
-        parked=_parked(system.database_url),
+        parked=_parked(system),
         unread=unread(system, view),
         rebuilt=system.complaint("rebuild"),
         recoveries=figures.recoveries,
@@ -104,11 +113,14 @@ def _told(url: str) -> dict[str, list[Told]]:
     return told
 
 
-def _parked(url: str) -> list[Kept]:
-    return [
-        Kept(id_, reason, state, sender, message or id_, digest(bytes(source)))
-        for id_, reason, state, sender, message, source in _rows(url, _KEPT)
-    ]
+def _parked(system: System) -> list[Kept]:
+    """With what it says, which stands encrypted in the database."""
+    keys = load_keys(Path(system.environment["CAREPATH_KEY_FILE"]))
+    with closing(open_database(system.database_url, keys)) as database, database.read() as conn:
+        return [
+            Kept(id_, reason, state, sender, message or id_, digest(bytes(source)))
+            for id_, reason, state, sender, message, source in conn.execute(_KEPT)
+        ]
 
 
 def _rows(url: str, query: Any) -> list[tuple[Any, ...]]:
