@@ -22,6 +22,7 @@ from fhir_mappings.elements import (
 from fhir_mappings.options import OSLO
 from fhir_mappings.periods import Bound
 from fhir_mappings.references import about
+from fhir_mappings.slots import Venue
 from pathways.events import RULES, EventCode, Family
 from pathways.facts import CourseFacts, known_as
 from pathways.pathway import Thread
@@ -46,23 +47,6 @@ class _Contact:
             resource |= {"requestedPeriod": [{"start": value, "end": value}]}
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where: a Location that takes part, by its name."""
-
-    path: str = "participant.actor.display"
-
-    def find(self, resource: JSON) -> list[Any]:
-        """The names of all Locations."""
-        actors = (one.get("actor", {}) for one in resource.get("participant", ()))
-        return [a["display"] for a in actors if a.get("type") == "Location" and "display" in a]
-
-    def put(self, resource: JSON, value: Any) -> None:
-        """Add it."""
-        actor = {"type": "Location", "display": value}
-        resource.setdefault("participant", []).append({"actor": actor, "status": "accepted"})
-
-
 _EPISODE: Final = (
     Field("title", At("type", 0, "text")),
     Field("begins", Bound("start"), MOMENT),
@@ -72,7 +56,7 @@ _EPISODE: Final = (
 )
 _APPOINTMENT: Final = (
     Field("contact", _Contact(), MOMENT),
-    Field("place", _Place()),
+    Field("place", Venue()),
     Field("note", At("comment")),
 )
 _SHAPE: Final[Shape] = {"EpisodeOfCare": _EPISODE, "Appointment": _APPOINTMENT}

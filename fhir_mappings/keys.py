@@ -11,7 +11,7 @@ from typing import Final
 from fhir_mappings.codes import ORGANISATION_NUMBER, URI
 from fhir_mappings.times import moment_text
 from pathways.events import Family
-from pathways.messages import Key, KeyRank
+from pathways.messages import Key, KeyRank, Message
 from pathways.moments import Moment
 from pathways.parties import Identifier, PartyRef
 
@@ -63,6 +63,12 @@ def identifier_of(one: Key, sender: PartyRef) -> Identifier:
         return Identifier("", one.value[1:].removesuffix(f"|{scope(sender)}"))
     system, bar, value = one.value.partition("|")
     return Identifier(system, value) if bar else Identifier("", system)
+
+
+def number(message: Message, rank: KeyRank) -> Identifier | None:
+    """The number that a message's matter goes by, of this rank."""
+    found = (one for one in message.keys if one.rank is rank)
+    return next((identifier_of(one, message.sender) for one in found), None)
 
 
 def keys(rank: KeyRank, found: Iterable[Identifier], sender: PartyRef) -> set[Key]:

@@ -26,3 +26,8 @@ class Letter:
     sentence: str
     words: Callable[[Facts], Sequence[str]]
     zone: tzinfo = OSLO
+
+
+def names(line: Line, told: PartyRef | None) -> bool:
+    """Whether the last of the line is who is told of, so that nothing more needs to be said of them."""
+    return told is not None and told.known_by == line[-1].known_by

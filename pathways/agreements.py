@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
 from pathways.calendars import Unit
 from pathways.deadlines import LIMITS, Agreement
@@ -18,7 +19,7 @@ NAMED = frozenset((K.EVALUATION, K.FOLLOW_UP, K.REVIEW))
 
 def between_houses(wanted: Agreement, directory: Directory) -> Agreement:
     """The same between the topmost parents of its parties, in order: a ward stands for its hospital."""
-    one, other = sorted(directory.root(key) or key for key in wanted.parties)
+    one, other = sorted(map(directory.house, wanted.parties))
     return replace(wanted, parties=(one, other))
 
 
@@ -43,11 +44,24 @@ def _objections(
         yield Cause.NO_TIME
     if wanted.until is not None and wanted.until <= wanted.since:
         yield Cause.ENDS_BEFORE_IT_BEGINS
-    if any(_overlap(wanted, other) for other in known):
+    same = (o for o in known if o.kind is wanted.kind and o.parties == wanted.parties)
+    if any(overlap(wanted, other) for other in same):
         yield Cause.AGREED_ALREADY
 
 
-def objection_to_end(agreement: Agreement, until: datetime) -> Cause | None:
+class Dated(Protocol):
+    """What two organisations agreed on, whatever it is: from ``since`` on, until before ``until``, if that is set."""
+
+    @property
+    def since(self) -> datetime:
+        """When it begins."""
+
+    @property
+    def until(self) -> datetime | None:
+        """When it ends."""
+
+
+def objection_to_end(agreement: Dated, until: datetime) -> Cause | None:
     """Why it cannot end at ``until``; an end that was agreed is never moved to later."""
     if until <= agreement.since:
         return Cause.ENDS_BEFORE_IT_BEGINS
@@ -56,10 +70,10 @@ def objection_to_end(agreement: Agreement, until: datetime) -> Cause | None:
     return None
 
 
-def _overlap(one: Agreement, other: Agreement) -> bool:
-    same = one.kind is other.kind and one.parties == other.parties
-    return same and _starts_before_end(one, other) and _starts_before_end(other, one)
+def overlap(one: Dated, other: Dated) -> bool:
+    """Whether there is a time when both hold."""
+    return _starts_before_end(one, other) and _starts_before_end(other, one)
 
 
-def _starts_before_end(one: Agreement, other: Agreement) -> bool:
+def _starts_before_end(one: Dated, other: Dated) -> bool:
     return other.until is None or one.since < other.until

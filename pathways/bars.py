@@ -136,13 +136,15 @@ def _may_be_told(grant: Held, ground: Ground, at: datetime) -> bool:
         return True
     said = partial(consented, ground.consents, at=at, zone=ground.zone)
     return grant.family in FOR_LAY and any(
-        said(kind=kind, to=key) for key in lineage(grant.reader, ground.directory)
+        said(kind=kind, to=key) for key in ground.directory.lineage(grant.reader)
     )
 
 
 def _not_objected(grant: Held, ground: Ground, at: datetime) -> bool:
     """Between health personnel the rule is need, unless the patient objects (pasientjournalloven § 17)."""
-    known = lineage(grant.reader, ground.directory)
+    known = ground.directory.lineage(
+        grant.reader
+    )  # what is said of a hospital is said of its wards
     said = partial(consented, ground.consents, K.HEALTH_PERSONNEL, at=at, zone=ground.zone)
     if not all(said(to=key) for key in known):
         return False
@@ -187,7 +189,7 @@ def _is(one: Participant, reader: str, ground: Ground) -> bool:
 
 def _plan_permitted(reader: str, ground: Ground, at: datetime) -> bool:
     """Who is named as participant has been consented to, until the patient says otherwise about the plan itself."""
-    known = lineage(reader, ground.directory)
+    known = ground.directory.lineage(reader)
     said, zone = ground.consents, ground.zone
     if any(objected(said, K.PLAN, key, at, zone) for key in known):
         return False
@@ -204,17 +206,6 @@ _RULES: Final[tuple[Callable[[Held, Ground, datetime], bool], ...]] = (
     _not_objected,
     _takes_part,
 )
-
-
-def lineage(reader: str, directory: Directory) -> tuple[str, ...]:
-    """The party and those it is a unit of: what is said of a hospital is said of its wards."""
-    found: list[str] = []
-    key: str | None = reader
-    while key is not None and key not in found:
-        found.append(key)
-        party = directory.parties.get(key)
-        key = party.parent if party else None
-    return tuple(found)
 
 
 def shut_out(consents: Consents, zone: tzinfo) -> frozenset[Bar]:

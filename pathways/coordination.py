@@ -339,7 +339,7 @@ def asked_to_answer(
             return baton.appointed_by
     elif message.code is not C.COORDINATION_NEED:
         return None
-    house = directory.parties.get(directory.root(sender) or sender)
+    house = directory.parties.get(directory.house(sender))
     if house is not None and house.kind is Kind.HOSPITAL:
         return directory.unit(house, Function.HOSPITAL_KE, at).key
     owner = directory.municipality(number, at) if number else None

@@ -163,6 +163,6 @@ class Terms:
         usual = LIMITS[promise.kind]
         if usual.source is not None or other is None:
             return usual
-        sides = [self.directory.root(key) or key for key in (responsible, other)]
+        sides = [self.directory.house(key) for key in (responsible, other)]
         agreed = (a for a in self.agreements if a.holds(promise.kind, sides, promise.opened.at))
         return next((a.limit for a in agreed), usual)

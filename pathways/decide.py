@@ -51,8 +51,7 @@ class Case:
 
     def same_house(self, party: str | None) -> bool:
         """Whether the sender is ``party`` or a unit of the same organisation."""
-        root = self.directory.root
-        return party is not None and (root(party) or party) == (root(self.sender) or self.sender)
+        return party is not None and self.directory.same_house(party, self.sender)
 
 
 def decide(case: Case) -> Refusal | Parked | None:

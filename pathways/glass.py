@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Final
 
 from pathways.access import Actor, Operation, Purpose, may
-from pathways.bars import lineage
 from pathways.consents import consented, folded, is_in_force
 from pathways.facts import ConsentKind
 from pathways.parties import Directory
@@ -63,7 +62,7 @@ def is_shut(
     consents: Consents, actor: Actor, directory: Directory, at: datetime, zone: tzinfo
 ) -> bool:
     """Whether the patient objects to them: to their organisation, to everybody, or to them by name."""
-    known = lineage(actor.party or "", directory)
+    known = directory.lineage(actor.party or "")
     said = ConsentKind.HEALTH_PERSONNEL
     if not all(consented(consents, said, key, at, zone) for key in known):
         return True

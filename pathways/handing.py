@@ -6,13 +6,11 @@ from typing import Final
 
 from pathways import bars
 from pathways.access import Basis
-from pathways.events import Family
-from pathways.facts import PersonFacts, StayFacts, StayKind, known_as
+from pathways.facts import PersonFacts
 from pathways.markings import Marking, is_mental_health
 from pathways.messages import Message, Record
 from pathways.parties import Directory, Kind
 from pathways.pathway import Header, Thread
-from pathways.sharing import house
 
 _TO_THOSE_TOLD: Final = frozenset((Marking.LIMITED, Marking.SENSITIVE))
 
@@ -30,9 +28,7 @@ class Joining:
         return [t for t in threads if self.reader in t.told or self._may_know_of(t)]
 
     def _may_know_of(self, thread: Thread) -> bool:
-        stay = known_as(StayFacts, thread.facts).stay_kind
-        mental = thread.family is Family.COURSE or stay is StayKind.MENTAL_HEALTH
-        return not mental and self._shares(thread.owner or thread.sender)
+        return not is_mental_health(thread) and self._shares(thread.owner or thread.sender)
 
     def reports(self, records: Sequence[Record]) -> list[Record]:
         """The documents whose titles they are told."""
@@ -63,8 +59,8 @@ class Joining:
         if self.partners is None:
             return True
         directory = self.ground.directory
-        other = house(party, directory)
-        return other in self.partners or other == house(self.reader, directory)
+        other = directory.house(party)
+        return other in self.partners or other == directory.house(self.reader)
 
 
 def may_locate(reader: str, header: Header, directory: Directory) -> bool:
@@ -74,7 +70,7 @@ def may_locate(reader: str, header: Header, directory: Directory) -> bool:
     """
     if header.told("protection") is None:
         return True
-    owner = directory.parties.get(house(reader, directory))
+    owner = directory.parties.get(directory.house(reader))
     if owner is None or owner.kind is not Kind.MUNICIPALITY:
         return False
     return owner.municipality == header.municipality

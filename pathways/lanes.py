@@ -59,7 +59,7 @@ class Lanes:
         """The lane's key."""
         if self.grain is Grain.UNIT:
             return party
-        return self.directory.root(party) or party
+        return self.directory.house(party)
 
     def order(self, keys: Iterable[str], names: Iterable[tuple[str, str]] = ()) -> list[Lane]:
         """The lanes from the top. ``names``: of parties, by key, that the directory does not know."""
@@ -67,7 +67,7 @@ class Lanes:
         return [self._lane(key, told) for key in sorted({*keys}, key=self._place)]
 
     def _place(self, key: str) -> tuple[int, str, str, bool, str, str]:
-        root = self.directory.root(key) or key
+        root = self.directory.house(key)
         name, of = self._name(key), self._name(root)
         return _RANK[self._level(key)], of.casefold(), root, key != root, name.casefold(), key
 
@@ -79,7 +79,7 @@ class Lanes:
         if key == BROKER:
             return Level.BROKER
         own = self.directory.parties.get(key)
-        root = self.directory.parties.get(self.directory.root(key) or key)
+        root = self.directory.parties.get(self.directory.house(key))
         kinds = (party.kind for party in (own, root) if party)
         return next((_LEVELS[kind] for kind in kinds if kind in _LEVELS), Level.OTHER)
 

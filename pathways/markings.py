@@ -9,6 +9,7 @@ from pathways.corrections import standing
 from pathways.events import Activity, EventCode, Family
 from pathways.facts import Disclosure, InquiryFacts, StayFacts, StayKind, known_as
 from pathways.messages import Record
+from pathways.pathway import Thread
 
 
 class Marking(StrEnum):
@@ -70,10 +71,10 @@ def _of(record: Record, newest: Record) -> set[Marking]:
     return marks | {Marking.SENSITIVE} if is_mental_health(record) else marks
 
 
-def is_mental_health(record: Record) -> bool:
+def is_mental_health(told: Record | Thread) -> bool:
     """Courses at a DPS, BUP or TSB, and stays there: their titles are for those they are addressed to."""
-    stay = known_as(StayFacts, record.facts).stay_kind
-    return record.family is Family.COURSE or stay is StayKind.MENTAL_HEALTH
+    stay = known_as(StayFacts, told.facts).stay_kind
+    return told.family is Family.COURSE or stay is StayKind.MENTAL_HEALTH
 
 
 def voices(records: Collection[Record]) -> Mapping[str, str]:

@@ -160,13 +160,24 @@ class Directory:
                     return unit
         return owner
 
+    def lineage(self, key: str) -> tuple[str, ...]:
+        """The party and those it is a unit of, from the innermost on."""
+        found = [key]
+        party = self.parties.get(key)
+        while party and party.parent and party.parent not in found:
+            found.append(party.parent)
+            party = self.parties.get(party.parent)
+        return tuple(found)
+
     def root(self, key: str) -> str | None:
         """The topmost parent of the party, or ``None`` when no parent is known."""
-        party = self.parties.get(key)
-        seen = {key}
-        top = None
-        while party and party.parent and party.parent not in seen:
-            top = party.parent
-            seen.add(top)
-            party = self.parties.get(top)
-        return top
+        top = self.house(key)
+        return None if top == key else top
+
+    def house(self, key: str) -> str:
+        """The organisation that it is a unit of: its topmost parent, or itself."""
+        return self.lineage(key)[-1]
+
+    def same_house(self, one: str, other: str) -> bool:
+        """Whether two parties are units of the same organisation."""
+        return self.house(one) == self.house(other)

@@ -62,9 +62,7 @@ class Setting:
 
     def same_house(self, one: str | None, other: str | None) -> bool:
         """Whether two parties are units of the same organisation."""
-        if one is None or other is None:
-            return False
-        return (self.directory.root(one) or one) == (self.directory.root(other) or other)
+        return one is not None and other is not None and self.directory.same_house(one, other)
 
 
 _FUNCTIONS = frozenset(function.value for function in Function)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from pathways.access import Basis
+from pathways.agreements import overlap
 from pathways.events import EventCode
 from pathways.parties import Directory
 from pathways.refusals import Cause
@@ -50,19 +51,14 @@ def pair(
     """
     if basis is not Basis.SHARED or demanded(code, basis):
         return None
-    houses = sorted({house(sender, directory), house(reader, directory)})
+    houses = sorted({directory.house(sender), directory.house(reader)})
     return _BETWEEN.join(houses) if len(houses) > 1 else None
-
-
-def house(key: str, directory: Directory) -> str:
-    """The topmost parent."""
-    return directory.root(key) or key
 
 
 def between_houses(wanted: Sharing, directory: Directory) -> Sharing:
     """The same between the topmost parents of its parties, in order."""
-    one, other = sorted(house(key, directory) for key in wanted.parties)
-    return replace(wanted, parties=(one, other), controller=house(wanted.controller, directory))
+    one, other = sorted(map(directory.house, wanted.parties))
+    return replace(wanted, parties=(one, other), controller=directory.house(wanted.controller))
 
 
 def objection(wanted: Sharing, known: Iterable[Sharing], directory: Directory) -> Cause | None:
@@ -81,20 +77,5 @@ def _objections(wanted: Sharing, known: Iterable[Sharing], directory: Directory)
         yield Cause.NO_LEGAL_BASIS
     if wanted.until is not None and wanted.until <= wanted.since:
         yield Cause.ENDS_BEFORE_IT_BEGINS
-    if any(_overlap(wanted, other) for other in known):
+    if any(overlap(wanted, other) for other in known if other.parties == wanted.parties):
         yield Cause.AGREED_ALREADY
-
-
-def objection_to_end(agreed: Sharing, until: datetime) -> Cause | None:
-    """Why it cannot end at ``until``; an end that was agreed is never moved to later."""
-    if until <= agreed.since:
-        return Cause.ENDS_BEFORE_IT_BEGINS
-    if agreed.until is not None and agreed.until <= until:
-        return Cause.ENDED_ALREADY
-    return None
-
-
-def _overlap(one: Sharing, other: Sharing) -> bool:
-    before = other.until is None or one.since < other.until
-    after = one.until is None or other.since < one.until
-    return one.parties == other.parties and before and after

@@ -14,6 +14,7 @@ from carepath import texts
 from carepath.cli import output
 from carepath.cli.options import settings
 from carepath.cli.publish import read_file
+from carepath.delivery.letters import letter
 from fhir_mappings import inbound, outbound
 from fhir_mappings.hl7v2 import writing as hl7v2
 from fhir_mappings.kith import writing as kith
@@ -23,7 +24,6 @@ from pathways.messages import Message
 from pathways.moments import Moment
 from pathways.parties import PartyRef
 from pathways.refusals import Refusal
-from pathways.timeline import unplaced
 
 _BASE: Final = "https://carepath.example/fhir"
 _NOBODY: Final = PartyRef(name="Ukjent mottaker")
@@ -85,13 +85,7 @@ def _fhir(message: Message) -> bytes:
 def _letter(message: Message) -> Letter:
     """To the first receiver that the message names; the broker knows the houses of both, a file does not."""
     receiver = next((one.party for one in message.destinations), _NOBODY)
-    entry = unplaced(message)
-    return Letter(
-        sender=(message.sender,),
-        receiver=(receiver,),
-        sentence=texts.render(entry.text_key, entry.params, "nb"),
-        words=lambda facts: texts.told(facts, "nb"),
-    )
+    return letter(message, (message.sender,), (receiver,))
 
 
 def _plo(message: Message) -> bytes:

@@ -62,7 +62,9 @@ class Letters:
         message = self._read(item)
         if message is None:
             return None
-        return Written(media_type, write(message, _letter(message, party, directory, item)))
+        sender = _line_of(message.sender, directory, item.created)
+        told = letter(message, sender, _line(party, directory))
+        return Written(media_type, write(message, told))
 
     def _read(self, item: Item) -> Message | None:
         source = item.body or item.source
@@ -77,11 +79,12 @@ def _says_anything(item: Item) -> bool:
     return not (item.withheld or item.expired) and item.kind not in UNCONDITIONAL
 
 
-def _letter(message: Message, receiver: Party, directory: Directory, item: Item) -> Letter:
+def letter(message: Message, sender: Line, receiver: Line) -> Letter:
+    """From one party to another, with words for what the receiver's format has no place for."""
     entry = unplaced(message)
     return Letter(
-        sender=_line_of(message.sender, directory, item.created),
-        receiver=_line(receiver, directory),
+        sender=sender,
+        receiver=receiver,
         sentence=texts.render(entry.text_key, entry.params, _LANGUAGE),
         words=lambda facts: texts.told(facts, _LANGUAGE),
     )
@@ -94,5 +97,5 @@ def _line_of(sender: PartyRef, directory: Directory, at: datetime) -> Line:
 
 def _line(party: Party, directory: Directory) -> Line:
     """The party, and the house that it belongs to."""
-    house = directory.parties.get(directory.root(party.key) or party.key, party)
+    house = directory.parties.get(directory.house(party.key), party)
     return tuple(PartyRef(one.identifiers, one.name) for one in dict.fromkeys((house, party)))

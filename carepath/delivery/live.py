@@ -134,12 +134,12 @@ class Live:
 
     def _read_pages(self, asked: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Page]:
         with self._database.read() as conn:
+            self._letters.refresh(conn)
             return {one: self._page(conn, *one) for one in asked}
 
     def _page(self, conn: Connection, receiver: str, since: int) -> Page:
         items = feed.after(conn, receiver, since, now(), limit=_PAGE)
         more = bool(items) and items[-1].number < feed.last(conn, receiver)
-        self._letters.refresh(conn)
         events = [(item.number, self._event(receiver, item)) for item in items]
         return Page(events, more, [(item.of, item.id) for item in items if item.of])
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import structlog
 
@@ -21,7 +21,6 @@ log = structlog.get_logger()
 
 Standing: TypeAlias = Callable[[Connection, int], bool]
 """Whether somebody is still signed in as they were, at a moment in microseconds."""
-ROUND: Final = 2.0  # seconds
 
 
 @dataclass(eq=False, slots=True)

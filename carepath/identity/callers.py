@@ -10,7 +10,7 @@ from typing import Final
 from starlette.concurrency import run_in_threadpool
 
 from carepath.identity import jose, proofs
-from carepath.identity.issuers import Issuers, Vouched, is_under, party_of
+from carepath.identity.issuers import Issuers, Vouched, party_of
 from carepath.identity.jose import Malformed
 from carepath.identity.people import member_actor
 from carepath.identity.refusals import Fault, NotBelieved
@@ -101,7 +101,7 @@ class Callers:
         def standing(conn: Connection, at: int) -> bool:
             still = clients.show(conn, id_, instant(at))
             houses = (still.party, *still.acts_for) if still else ()
-            return at < until and any(is_under(directory, party, house) for house in houses)
+            return at < until and not {*houses}.isdisjoint(directory.lineage(party))
 
         return Caller(actor, standing)
 
@@ -175,7 +175,7 @@ def _acting(directory: Directory, asked: str | None, party: str, acts_for: tuple
     if asked is None or asked == party:
         return party
     houses = (party, *acts_for)
-    if asked in directory.parties and any(is_under(directory, asked, one) for one in houses):
+    if asked in directory.parties and not {*houses}.isdisjoint(directory.lineage(asked)):
         return asked
     raise NotBelieved(Fault.NOT_THEIRS, "the client may not act as that organisation")
 

@@ -186,7 +186,7 @@ def party_of(vouched: Vouched, directory: Directory, at: datetime) -> Party:
     child = _found(directory, vouched.child, at)
     if child is None:
         raise NotBelieved(Fault.CHILD_UNKNOWN, "the point of care is not in the directory")
-    if not is_under(directory, child.key, parent.key):
+    if parent.key not in directory.lineage(child.key):
         raise NotBelieved(
             Fault.CHILD_NOT_OF_PARENT, "the point of care is no unit of the legal entity"
         )
@@ -195,16 +195,3 @@ def party_of(vouched: Vouched, directory: Directory, at: datetime) -> Party:
 
 def _found(directory: Directory, number: str, at: datetime) -> Party | None:
     return directory.find((Identifier(ORGANISATION_NUMBER, number),), at)
-
-
-def is_under(directory: Directory, key: str, house: str) -> bool:
-    """Whether a party is ``house`` or a unit of it, at whatever depth."""
-    seen: set[str] = set()
-    here: str | None = key
-    while here is not None and here not in seen:
-        if here == house:
-            return True
-        seen.add(here)
-        party = directory.parties.get(here)
-        here = party.parent if party else None
-    return False

@@ -8,7 +8,7 @@ from datetime import datetime
 import orjson
 
 from carepath.service.alerts import is_mail
-from carepath.store import alerts, bars, glass, queries
+from carepath.store import alerts, bars, feed, glass, queries
 from carepath.store import parties as directories
 from carepath.store.alerts import Alert
 from carepath.store.blind import Keys
@@ -33,7 +33,6 @@ from pathways.glass import (
 from pathways.messages import stable_id
 from pathways.parties import Directory, Identifier, Party
 from pathways.refusals import Cause, Refusal
-from pathways.sharing import house
 from pathways.states import Consents
 
 
@@ -108,28 +107,21 @@ def _tell(conn: Connection, directory: Directory, broken: Broken, telling: Telli
             at=broken.at,
             base_url=telling.base_url,
         )
-        row = {
-            "id": stable_id("outbox", broken.id, party.key, EventCode.GLASS_BROKEN),
-            "receiver": party.key,
-            "number": None,
-            "kind": EventCode.GLASS_BROKEN.value,
-            "patient": None,
-            "event": None,
-            "message_id": message,
-            "created": now,
-            "body": orjson.dumps(told),
-            "withheld": False,
-            "confirmed": None,
-            "confirmed_code": None,
-            "read": None,
-        }
+        row = feed.row(
+            id=stable_id("outbox", broken.id, party.key, EventCode.GLASS_BROKEN),
+            receiver=party.key,
+            kind=EventCode.GLASS_BROKEN.value,
+            message_id=message,
+            created=now,
+            body=orjson.dumps(told),
+        )
         insert_new(conn, outbox, [row])
         if telling.mail:
             alerts.owe(conn, _alerts(broken, party, now), now)
 
 
 def _houses(directory: Directory, party: str) -> Iterator[Party]:
-    for key in dict.fromkeys((party, house(party, directory))):
+    for key in dict.fromkeys((party, directory.house(party))):
         if known := directory.parties.get(key):
             yield known
 

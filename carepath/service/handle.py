@@ -164,9 +164,9 @@ class Service:
             message = senders.by_citizen(message, citizen)
         acting = submission.organisation
         if acting is not None and acting != sender.key:
-            houses = {directory.root(key) or key for key in (acting, sender.key)}
             party = directory.parties.get(acting)
-            if len(houses) > 1 and not (party and sender.key in party.acts_for):
+            for_it = party is not None and sender.key in party.acts_for
+            if not directory.same_house(acting, sender.key) and not for_it:
                 text = "the message names another sender than the organisation that sends it"
                 return refuse(Reason.FORBIDDEN, "forbidden", text, where)
         keys = keys_of(message, sender.key, directory.root(sender.key))

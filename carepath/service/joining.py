@@ -9,7 +9,6 @@ from pathways.bars import Ground
 from pathways.handing import Joining
 from pathways.parties import Directory
 from pathways.pathway import Header
-from pathways.sharing import house
 
 
 def joins(
@@ -19,5 +18,5 @@ def joins(
     return Joining(
         reader=reader,
         ground=Ground(consents=header.consents, directory=directory, at=at, zone=OSLO),
-        partners=sharing.partners(conn, house(reader, directory), at),
+        partners=sharing.partners(conn, directory.house(reader), at),
     )

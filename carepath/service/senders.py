@@ -71,7 +71,7 @@ def _as_another(actor: Actor, sender: Party, message: Message) -> Refusal | None
 
 def _kind(sender: Party, directory: Directory) -> Kind:
     """A ward that has no kind of its own is what its hospital is."""
-    house = directory.parties.get(directory.root(sender.key) or sender.key, sender)
+    house = directory.parties.get(directory.house(sender.key), sender)
     return house.kind if sender.kind is Kind.OTHER else sender.kind
 
 

@@ -7,8 +7,9 @@ from carepath.store import parties
 from carepath.store import sharing as kept
 from carepath.store.database import Connection
 from carepath.store.sharing import Kept
+from pathways.agreements import objection_to_end
 from pathways.refusals import Cause
-from pathways.sharing import Sharing, between_houses, objection, objection_to_end
+from pathways.sharing import Sharing, between_houses, objection
 
 
 def make(conn: Connection, wanted: Sharing, note: str | None) -> Kept | Cause:

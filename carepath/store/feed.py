@@ -268,9 +268,14 @@ def begin(conn: Connection, receivers: Iterable[str], last: int = 0) -> None:
 def notice(receiver: str, number: int) -> dict[str, object]:
     """The outbox row that tells a receiver that its feed was begun anew at this number."""
     id_ = notice_id(receiver, number)
-    empty = {column.name: None for column in outbox.columns}
-    told = {"kind": RESTORED, "message_id": id_, "withheld": False, "created": number}
-    return {**empty, **told, "id": id_, "receiver": receiver, "number": number}
+    told = {"id": id_, "receiver": receiver, "number": number, "kind": RESTORED}
+    return row(**told, message_id=id_, created=number)
+
+
+def row(**told: object) -> dict[str, object]:
+    """A row of the outbox; what is not told of it is empty."""
+    empty: dict[str, object] = {column.name: None for column in outbox.columns}
+    return {**empty, "withheld": False, **told}
 
 
 def notice_id(receiver: str, number: int) -> str:

@@ -39,8 +39,6 @@ from carepath.store.rights import Viewer, granted
 
 READER: Final = "carepath_reader"
 BROKER: Final = "carepath_broker"
-OLDEST: Final = "0007"
-"""The first schema that has the wall."""
 
 _BETWEEN: Final = "\x1f"
 _ROW = ColumnElement[bool]

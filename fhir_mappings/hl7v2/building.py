@@ -6,7 +6,7 @@ sub-components. The inverse of ``datatypes``.
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Final, TypeAlias
 
 from fhir_mappings import codes
@@ -63,11 +63,6 @@ def stamp(at: Moment | datetime | None, zone: tzinfo) -> str:
     local = (at.at if isinstance(at, Moment) else at).astimezone(zone)
     fraction = f".{local.microsecond // 100:04d}" if local.microsecond >= 100 else ""
     return f"{local:%Y%m%d%H%M%S}{fraction}{local:%z}"
-
-
-def to_the_digit(at: datetime) -> datetime:
-    """An instant as far as a TS can say it."""
-    return at.astimezone(UTC).replace(microsecond=at.microsecond // 100 * 100)
 
 
 # --- numbers and parties

@@ -183,8 +183,8 @@ def _stay_number(message: Message) -> Identifier | None:
     named = facts.identifiers or facts.episodes or ()
     return (
         next(iter(named), None)
-        or _number(message, KeyRank.STAY)
-        or _number(message, KeyRank.EPISODE)
+        or of.number(message, KeyRank.STAY)
+        or of.number(message, KeyRank.EPISODE)
     )
 
 
@@ -232,12 +232,7 @@ def _referral_number(message: Message) -> Identifier | None:
     facts = message.facts
     named = facts.identifiers if isinstance(facts, ReferralFacts | InquiryFacts) else None
     rank = KeyRank.REFERRAL if isinstance(facts, ReferralFacts) else KeyRank.CONVERSATION
-    return next(iter(named or ()), None) or _number(message, rank)
-
-
-def _number(message: Message, rank: KeyRank) -> Identifier | None:
-    found = (one for one in message.keys if one.rank is rank)
-    return next((of.identifier_of(one, message.sender) for one in found), None)
+    return next(iter(named or ()), None) or of.number(message, rank)
 
 
 # --- ORU, and what has no message of its own
@@ -246,7 +241,7 @@ def _number(message: Message, rank: KeyRank) -> Identifier | None:
 def _report(message: Message, letter: Letter, _trigger: str) -> Iterator[str]:
     facts = known_as(ReportFacts, message.facts)
     yield from _patient(message, letter)
-    if stay := _number(message, KeyRank.STAY):
+    if stay := of.number(message, KeyRank.STAY):
         yield b.segment("PV1", "1", "N", *[""] * 16, b.number(stay))
     number = next(iter(facts.identifiers or ()), None)
     status = _RESULT[message.activity]

@@ -8,9 +8,10 @@ from typing import Final
 
 from lxml.builder import ElementMaker
 
+from fhir_mappings import letters
 from fhir_mappings.kith import names
-from fhir_mappings.kith.documents import status_of
-from fhir_mappings.kith.heads import clean, numbers, own_name, person_numbers
+from fhir_mappings.kith.documents import SENT_AS
+from fhir_mappings.kith.heads import clean, maker, numbers, own_name, person_numbers
 from fhir_mappings.kith.local_times import local_text
 from fhir_mappings.kith.reading import Element
 from fhir_mappings.letters import Letter, Line
@@ -18,18 +19,19 @@ from pathways.events import EventCode
 from pathways.facts import ReferralFacts, ReportFacts, known_as
 from pathways.messages import Message, Patient
 
-_PRIORITIES: Final = {"stat": "0", "asap": "1", "urgent": "1", "routine": "2"}
+_AT_ONCE: Final = "0"
+"""8304, øyeblikkelig hjelp: nothing but a choice of hospital is that here."""
+_PRIORITIES: Final = {"stat": "1", "asap": "1", "urgent": "1", "routine": "2"}
 """8304, by FHIR's request priorities."""
-_SAID_AS: Final = {"asap": "urgent"}
+_READ_AGAIN: Final = ("urgent", "routine")
+"""Priorities that a code of 8304 says as they are; others are said in words too."""
 
 
 def referral(message: Message, letter: Letter, own: str) -> Element:
     """``own``: the referral's id, the same when it is changed and cancelled."""
-    made, facts = _made(names.REFERRAL_11), known_as(ReferralFacts, message.facts)
-    urgent = message.code is EventCode.HOSPITAL_CHOICE
-    priority = "0" if urgent else _PRIORITIES.get(facts.priority or "", "2")
-    if priority == "0" and not urgent:
-        priority = "1"  # nothing but a choice of hospital is øyeblikkelig hjelp here
+    made, facts = maker(names.REFERRAL_11), known_as(ReferralFacts, message.facts)
+    chosen = message.code is EventCode.HOSPITAL_CHOICE
+    priority = _AT_ONCE if chosen else _PRIORITIES.get(facts.priority or "", "2")
     about = made.ServReq(*_begun(made, message, letter, facts.title or "Henvisning"))
     about.append(made.Id(clean(own)))
     if message.patient:
@@ -40,28 +42,29 @@ def referral(message: Message, letter: Letter, own: str) -> Element:
         made.ReasonAsText(
             made.Heading(V="PROB", DN="Problemstilling"), made.TextResultValue(clean(text))
         )
-        for text in (facts.reason, *letter.words(_unsaid(facts, letter)))
+        for text in (facts.reason, *letter.words(_unsaid(message, facts, letter)))
         if text
     )
     about.append(made.ReqServ(made.ServType(V="N", DN="Ny"), made.Priority(V=priority)))
     return _whole(made, "HENVISNING", "v1.1 2012-02-15", message, letter, about)
 
 
-def _unsaid(facts: ReferralFacts, letter: Letter) -> ReferralFacts:
+def _unsaid(message: Message, facts: ReferralFacts, letter: Letter) -> ReferralFacts:
     more = (facts.identifiers or ())[1:]
     left = replace(facts, title=None, reason=None, identifiers=more or None)
-    if facts.priority in ("stat", "urgent", "routine"):
+    chosen = message.code is EventCode.HOSPITAL_CHOICE
+    if facts.priority in (("stat",) if chosen else _READ_AGAIN):
         left = replace(left, priority=None)
-    for name, line in (("requester", letter.sender), ("performer", letter.receiver)):
-        party = getattr(facts, name)
-        if party is not None and party.known_by == line[-1].known_by:
-            left = replace(left, **{name: None})
+    if letters.names(letter.sender, facts.requester):
+        left = replace(left, requester=None)
+    if letters.names(letter.receiver, facts.performer):
+        left = replace(left, performer=None)
     return left
 
 
 def epicrisis(message: Message, letter: Letter) -> Element:
     """The doctor's report of a stay."""
-    made, facts = _made(names.EPICRISIS_12), known_as(ReportFacts, message.facts)
+    made, facts = maker(names.EPICRISIS_12), known_as(ReportFacts, message.facts)
     about = made.ServRprt(*_begun(made, message, letter, facts.title or "Epikrise"))
     number = next(iter(facts.identifiers or ()), None)
     about.append(made.ServProvId(clean(number.value if number else message.id)))
@@ -94,7 +97,7 @@ def _whole(
 
 
 def _begun(made: ElementMaker, message: Message, letter: Letter, title: str) -> list[Element]:
-    code, called = status_of(message.activity) or ("N", "Ny")
+    code, called = SENT_AS[message.activity]
     return [
         made.ServType(V=code, DN=called),
         made.IssueDate(V=local_text(message.happened.at, letter.zone)),
@@ -124,7 +127,3 @@ def _hcp(made: ElementMaker, line: Line) -> Element:
             unit.extend((made.Id(number), made.TypeId(V=type_)))
         element.append(unit)
     return made.HCP(element)
-
-
-def _made(namespace: str) -> ElementMaker:
-    return ElementMaker(namespace=namespace, nsmap={None: namespace})

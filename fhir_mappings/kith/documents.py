@@ -9,13 +9,14 @@ from typing import Final
 
 from lxml.builder import ElementMaker
 
+from fhir_mappings import letters
 from fhir_mappings.kith import names
-from fhir_mappings.kith.heads import author, clean
+from fhir_mappings.kith.heads import clean, maker, person, role
 from fhir_mappings.kith.local_times import local_text
 from fhir_mappings.kith.reading import Element
 from fhir_mappings.kith.stays import ADMITTED, DISCHARGED, LOGISTICS, READY
 from fhir_mappings.letters import Letter
-from pathways.events import Activity, EventCode
+from pathways.events import Activity
 from pathways.facts import Facts, Need, ReportFacts, StayFacts, StayKind, known_as
 from pathways.messages import Message
 from pathways.moments import Moment
@@ -23,9 +24,9 @@ from pathways.moments import Moment
 _VERSION: Final = "2012-04-01"  # PLO 1.6
 _PARTS: Final = f"{names.KITH}/po/poKomponent/{_VERSION}"
 _RECORD: Final = f"{names.KITH}/epj/epj2/2008-02-20"
-_C: Final = ElementMaker(namespace=names.COMMON, nsmap={None: names.COMMON})
+_C: Final = maker(names.COMMON)
 _P: Final = ElementMaker(namespace=_PARTS, nsmap={None: _PARTS, "fk1": names.COMMON})
-_E: Final = ElementMaker(namespace=_RECORD, nsmap={None: _RECORD})
+_E: Final = maker(_RECORD)
 _EVENTS: Final = "2.16.578.1.12.4.1.1.9121"
 _EVENT_NAMES: Final[Mapping[str, str]] = {
     "1": "Pasient innlagt",
@@ -34,18 +35,13 @@ _EVENT_NAMES: Final[Mapping[str, str]] = {
     "4": "Avmelding av utskrivningsklar pasient",
     "13": "Pasient død",
 }
-_STATUS: Final[Mapping[Activity, tuple[str, str]]] = {
+SENT_AS: Final[Mapping[Activity, tuple[str, str]]] = {
     Activity.NEW: ("N", "Ny"),
     Activity.REVISE: ("M", "Endring"),
     Activity.CANCEL: ("C", "Kansellert"),
 }
-"""7309: what a message of PLO, a referral or an epicrisis can be; anything else is said as dialogue."""
+"""7309, code and name: what a message of PLO, a referral or an epicrisis can be; all else is said as dialogue."""
 _NOTICE, _UPDATE = ("1", "Varsel om innlagt pasient"), ("2", "Oppdatering av varsel")  # 9140
-
-
-def status_of(activity: Activity) -> tuple[str, str] | None:
-    """Code and name of 7309."""
-    return _STATUS.get(activity)
 
 
 # --- a stay
@@ -69,10 +65,11 @@ def early_notice(_kind: str, message: Message, letter: Letter) -> Element:
     """Helseopplysninger: notice of a patient who will need services; the day of readiness is expected, not past."""
     facts = known_as(StayFacts, message.facts)
     code, called = _UPDATE if message.activity is Activity.REVISE else _NOTICE
-    said = replace(facts, expected_ready=None, begins=None, ward=None, note=None, provider=None)
-    said = replace(
-        said, municipal_need=None if facts.municipal_need is Need.YES else facts.municipal_need
-    )
+    said = replace(facts, expected_ready=None, begins=None, ward=None, note=None)
+    if letters.names(letter.sender, facts.provider):
+        said = replace(said, provider=None)
+    if facts.municipal_need is Need.YES:
+        said = replace(said, municipal_need=None)
     stay = _P.OpplysningOpphold()
     if facts.begins:
         stay.append(_event(letter, ADMITTED, facts.begins))
@@ -101,7 +98,7 @@ def _left(facts: StayFacts) -> Element:
 def _unsaid(kind: str, facts: StayFacts, letter: Letter) -> StayFacts:
     """Facts that the document has no element for: what its type, its head and its events say is said."""
     left = replace(facts, begins=None, ward=None, note=None, identifiers=None)
-    if facts.provider is not None and facts.provider.known_by == letter.sender[-1].known_by:
+    if letters.names(letter.sender, facts.provider):
         left = replace(left, provider=None)
     if kind == "LOG_INNLAGT" and facts.stay_kind is StayKind.HOSPITAL:
         left = replace(left, stay_kind=None)
@@ -168,15 +165,15 @@ def _notes(lines: Iterable[str], title: str | None = None) -> Iterator[Element]:
 def _document(
     name: str, message: Message, ward: str | None, *content: Element, root: str | None = None
 ) -> Element:
-    told = _STATUS[message.activity]
+    told = SENT_AS[message.activity]
     document = _made(name)(root or name)
     document.append(_P.InformasjonOmForsendelsen(_P.Forsendelsesstatus(V=told[0], DN=told[1])))
     if ward:
         unit = _P.Kontaktenhet(_C.OrganisationName(clean(ward)))
         document.append(_P.TilknyttetEnhet(unit))
-    for person in author(_C, "AnsvarligRapport", message.author):
-        person.tag = f"{{{_PARTS}}}AnsvarligRapport"
-        document.append(_P.AnsvarForRapport(person))
+    if message.author.name:
+        told_by = (*role(_C, message.author), *person(_C, message.author))
+        document.append(_P.AnsvarForRapport(_P.AnsvarligRapport(*told_by)))
     document.extend(content)
     return document
 
@@ -200,7 +197,7 @@ _QUESTIONS: Final = "2.16.578.1.12.4.1.1.9152"
 
 def question(message: Message, topic: str | None, text: str) -> Element:
     """A Foresporsel about something else than what has a code (9152: 99)."""
-    made = _dialogue(names.DIALOGUE_10)
+    made = maker(names.DIALOGUE_10)
     asked = made.Foresporsel(made.TypeForesp(V="99", DN="Annen henvendelse", S=_QUESTIONS))
     if topic:
         asked.append(made.EmneSporsmal(clean(topic)))
@@ -213,7 +210,7 @@ def remark(
     message: Message, theme: tuple[str, str], codes: str, topic: str | None, text: str
 ) -> Element:
     """A Notat. ``theme``: its code and what that is called."""
-    made = _dialogue(names.DIALOGUE_11)
+    made = maker(names.DIALOGUE_11)
     note = made.Notat(made.TemaKodet(V=theme[0], DN=theme[1], S=codes))
     if topic:
         note.append(made.Tema(clean(topic)))
@@ -223,27 +220,6 @@ def remark(
 
 
 def _behind(made: ElementMaker, message: Message) -> Iterator[Element]:
-    for person in author(made, "HealthcareProfessional", message.author):
-        role = person.find("{*}RoleToPatient")
-        holder = made.RollerRelatertNotat()
-        if role is not None:
-            holder.append(role)
-        holder.append(person)
-        yield holder
-
-
-def _dialogue(namespace: str) -> ElementMaker:
-    return ElementMaker(namespace=namespace, nsmap={None: namespace})
-
-
-def reported(code: EventCode) -> str | None:
-    """The type (8279) of a report."""
-    return _OF_REPORT.get(code)
-
-
-_OF_REPORT: Final = {
-    EventCode.ADMISSION_REPORT: "INNLEGGELSESRAPPORT",
-    EventCode.DISCHARGE_REPORT: "UTSKRIVNINGSRAPPORT",
-    EventCode.TRANSFER_REPORT: "OVERFORINGSRAPPORT",
-    EventCode.MEDICATION_LIST: "MEDISINSKE_OPPLYSNINGER",
-}
+    if message.author.name:
+        who = made.HealthcareProfessional(*person(made, message.author))
+        yield made.RollerRelatertNotat(*role(made, message.author), who)

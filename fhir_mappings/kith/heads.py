@@ -18,7 +18,13 @@ from fhir_mappings.letters import Letter, Line
 from pathways.messages import Author, Message, Patient
 from pathways.parties import PartyRef
 
-M: Final = ElementMaker(namespace=names.MSGHEAD, nsmap={None: names.MSGHEAD})
+
+def maker(namespace: str) -> ElementMaker:
+    """Makes elements of one namespace, which needs no prefix in them."""
+    return ElementMaker(namespace=namespace, nsmap={None: namespace})
+
+
+M: Final = maker(names.MSGHEAD)
 _TYPE_OF_PARTY: Final = {system: type_ for type_, system in names.PARTY_IDS.items()}
 _TYPE_OF_PERSON: Final = {system: type_ for type_, system in names.PERSON_IDS.items()}
 _OTHER_NUMBER: Final = "XXX"  # 8116: annet
@@ -62,20 +68,20 @@ def msg_head(
     return M.MsgHead(info, M.Document(document))
 
 
-def author(made: ElementMaker, name: str, told: Author) -> Iterator[Element]:
-    """The person behind a message; nobody without a name."""
-    if not told.name:
-        return
-    *given, family = clean(told.name).split() or [_NO_NAME]
-    person = made(name)
+def role(made: ElementMaker, told: Author) -> Iterator[Element]:
+    """What the person behind a message is to the patient."""
     if told.role:
-        person.append(made.RoleToPatient(OT=clean(told.role)))
-    person.append(made.FamilyName(family))
+        yield made.RoleToPatient(OT=clean(told.role))
+
+
+def person(made: ElementMaker, told: Author) -> Iterator[Element]:
+    """The name and phone number of the person behind a message."""
+    *given, family = clean(told.name or "").split() or [_NO_NAME]
+    yield made.FamilyName(family)
     if given:
-        person.append(made.GivenName(" ".join(given)))
+        yield made.GivenName(" ".join(given))
     if told.phone:
-        person.append(made.TeleCom(made.TeleAddress(V=f"tel:{clean(told.phone)}")))
-    yield person
+        yield made.TeleCom(made.TeleAddress(V=f"tel:{clean(told.phone)}"))
 
 
 # --- parties

@@ -6,13 +6,16 @@ none of them can say goes out as health dialogue, in words (7322: about the pati
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 from fhir_mappings import keys as of
+from fhir_mappings import letters
 from fhir_mappings.kith import alone, documents
 from fhir_mappings.kith.dialogue import ON_RECEIVING, STATUS
 from fhir_mappings.kith.heads import msg_head, written
 from fhir_mappings.kith.reading import Element
+from fhir_mappings.kith.reports import REPORTS
 from fhir_mappings.kith.stays import LOGISTICS
 from fhir_mappings.letters import Letter
 from pathways.events import Activity, EventCode
@@ -29,7 +32,7 @@ _STATUS_NAMES: Final[Mapping[EventCode, str]] = {
     EventCode.REFERRAL_COMPLETED: "Råd til henviser",
 }
 _CODE_OF: Final = {event: code for code, event in STATUS.items()}
-_TYPE_OF: Final = {event: kind for kind, (_, _, event) in LOGISTICS.items()}
+_Writer: TypeAlias = Callable[[Message, Letter], Element]
 
 
 def write(message: Message, letter: Letter) -> bytes:
@@ -38,30 +41,25 @@ def write(message: Message, letter: Letter) -> bytes:
 
 
 def _root(message: Message, letter: Letter) -> Element:
-    if documents.status_of(message.activity):
-        found = _with_status(message, letter)
-        if found is not None:
-            return found
+    if message.activity in documents.SENT_AS and (whole := _WITH_STATUS.get(message.code)):
+        return whole(message, letter)
     spoken = message.activity in (Activity.NEW, Activity.REPLY)
     return (_DIALOGUES.get(message.code, _free) if spoken else _free)(message, letter)
 
 
-def _with_status(message: Message, letter: Letter) -> Element | None:
-    """Messages that can be new, changed and cancelled."""
-    code = message.code
-    if kind := _TYPE_OF.get(code):
-        return msg_head(kind, message, letter, documents.logistics(kind, message, letter))
-    if code is EventCode.EARLY_NOTICE:
-        kind = "HELSEOPPL_SOKNAD"
-        return msg_head(kind, message, letter, documents.early_notice(kind, message, letter))
-    if kind := documents.reported(code):
-        return msg_head(kind, message, letter, documents.report(kind, message, letter))
-    if code is EventCode.DOCTOR_REPORT:
-        return alone.epicrisis(message, letter)
+# --- messages that can be new, changed and cancelled
+
+
+def _plo(
+    kind: str, document: Callable[[str, Message, Letter], Element], message: Message, letter: Letter
+) -> Element:
+    return msg_head(kind, message, letter, document(kind, message, letter))
+
+
+def _referral(message: Message, letter: Letter) -> Element:
+    """What has no number of its own to be changed and cancelled by is said in words."""
     own = _number(message, KeyRank.REFERRAL)
-    if code in (EventCode.REFERRAL, EventCode.HOSPITAL_CHOICE) and own:
-        return alone.referral(message, letter, own)
-    return None
+    return alone.referral(message, letter, own) if own else _free(message, letter)
 
 
 # --- dialogue
@@ -102,7 +100,7 @@ def _free(message: Message, letter: Letter) -> Element:
     return msg_head("DIALOG_HELSEFAGLIG", message, letter, content)
 
 
-_DIALOGUES: Final[Mapping[EventCode, Callable[[Message, Letter], Element]]] = {
+_DIALOGUES: Final[Mapping[EventCode, _Writer]] = {
     EventCode.INQUIRY: _question,
     EventCode.REPLY: _answer,
     EventCode.CAPACITY_ANSWER: _capacity,
@@ -113,8 +111,7 @@ _DIALOGUES: Final[Mapping[EventCode, Callable[[Message, Letter], Element]]] = {
 def _said(message: Message, letter: Letter) -> str:
     """What is asked or answered, and what else the facts say."""
     facts = known_as(InquiryFacts, message.facts)
-    told = facts.owner is not None and facts.owner.known_by == letter.receiver[-1].known_by
-    owner = None if told else facts.owner
+    owner = None if letters.names(letter.receiver, facts.owner) else facts.owner
     more = letter.words(replace(facts, owner=owner, topic=None, text=None, identifiers=None))
     return "\n".join((facts.text or letter.sentence, *more))
 
@@ -125,6 +122,17 @@ def _in_words(message: Message, letter: Letter) -> str:
 
 def _number(message: Message, rank: KeyRank) -> str | None:
     """The matter's own number of this rank, as a message quotes it."""
-    found = (one for one in message.keys if one.rank is rank)
-    told = (of.identifier_of(one, message.sender).value for one in found)
-    return next((one.removeprefix("urn:uuid:") for one in told), None)
+    own = of.number(message, rank)
+    return own.value.removeprefix("urn:uuid:") if own else None
+
+
+_WITH_STATUS: Final[Mapping[EventCode, _Writer]] = {
+    **{
+        event: partial(_plo, kind, documents.logistics) for kind, (_, _, event) in LOGISTICS.items()
+    },
+    **{rule.code: partial(_plo, kind, documents.report) for kind, rule in REPORTS.items()},
+    EventCode.EARLY_NOTICE: partial(_plo, "HELSEOPPL_SOKNAD", documents.early_notice),
+    EventCode.DOCTOR_REPORT: alone.epicrisis,
+    EventCode.REFERRAL: _referral,
+    EventCode.HOSPITAL_CHOICE: _referral,
+}

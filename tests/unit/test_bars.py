@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pathways.access import Basis
-from pathways.bars import Bar, Ground, Held, Plan, bars, holds, lineage, shut_out
+from pathways.bars import Bar, Ground, Held, Plan, bars, holds, shut_out
 from pathways.events import EventCode, Family
 from pathways.facts import ConsentKind, Participant
 from pathways.moments import Moment, has_passed
@@ -237,11 +237,11 @@ def test_the_patient_may_close_the_plan(said: list[Said], sees: bool) -> None:
 
 def test_what_is_said_of_a_house_is_said_of_its_units() -> None:
     """Also where parents go in a circle."""
-    assert lineage("ward", DIRECTORY) == ("ward", "sus")
-    assert lineage("sus", DIRECTORY) == ("sus",)
-    assert lineage("nobody", DIRECTORY) == ("nobody",)
+    assert DIRECTORY.lineage("ward") == ("ward", "sus")
+    assert DIRECTORY.lineage("sus") == ("sus",)
+    assert DIRECTORY.lineage("nobody") == ("nobody",)
     circle = Directory({"a": Party("a", "A", parent="b"), "b": Party("b", "B", parent="a")})
-    assert lineage("a", circle) == ("a", "b")
+    assert circle.lineage("a") == ("a", "b")
 
 
 # --- persons at work

@@ -1,12 +1,11 @@
 """Whatever is told can be sent on in HL7 v2; what has a trigger is read again, and no word is dropped."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_mappings.hl7v2 import charsets
-from fhir_mappings.hl7v2.building import to_the_digit
 from fhir_mappings.hl7v2.segments import Content, parse
 from fhir_mappings.hl7v2.writing import write
 from fhir_mappings.inbound import read
@@ -80,6 +79,11 @@ def test_what_has_a_trigger_comes_back(message: Message) -> None:
     if isinstance(message.facts, ReferralFacts):
         assert isinstance(found.facts, ReferralFacts)
         assert found.facts.priority == message.facts.priority
+
+
+def to_the_digit(at: datetime) -> datetime:
+    """An instant as far as a stamp can say it."""
+    return at.astimezone(UTC).replace(microsecond=at.microsecond // 100 * 100)
 
 
 def one_line(text: str | None) -> str | None:

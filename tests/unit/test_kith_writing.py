@@ -1,5 +1,7 @@
 """Whatever is told, in whichever language it came, can be sent on in Norwegian XML: read again, and nothing dropped."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
@@ -10,9 +12,10 @@ from fhir_mappings.kith.heads import clean
 from fhir_mappings.kith.stays import LOGISTICS
 from fhir_mappings.kith.writing import write
 from pathways.events import Activity, EventCode
-from pathways.facts import StayFacts
+from pathways.facts import ReferralFacts, StayFacts
 from pathways.messages import Message
 from pathways.moments import Moment
+from pathways.parties import PartyRef
 from tests.unit.letters import ABOUT_SOMEBODY, LETTER, OPTIONS, words
 from tests.unit.strategies import messages
 
@@ -83,6 +86,27 @@ def to_the_second(moment: Moment) -> Moment:
 def in_one_line(text: str | None) -> str | None:
     """A text without what XML has no place for."""
     return clean(text).strip() or None if text else None
+
+
+@given(st.sampled_from((*STAYS, C.EARLY_NOTICE)).flatmap(messages))
+def test_somebody_else_who_has_the_patient_is_named(message: Message) -> None:
+    """The provider of a stay; only when it is the writer does the head say it."""
+    assert isinstance(message.facts, StayFacts)
+    elsewhere = PartyRef(name="Bytoppen")
+    facts = replace(message.facts, provider=elsewhere)
+    assert "Bytoppen" in said(write(replace(message, facts=facts), LETTER))
+
+
+@given(st.sampled_from((C.REFERRAL, C.HOSPITAL_CHOICE)).flatmap(messages))
+def test_how_urgent_it_is_comes_back_or_is_said(message: Message) -> None:
+    """8304 has three levels, of which one is kept for the choice of a hospital; the others are told in words."""
+    assert isinstance(message.facts, ReferralFacts)
+    source = write(message, LETTER)
+    found = read(source, OPTIONS)
+    assert isinstance(found, Message)
+    told = message.facts.priority
+    same = isinstance(found.facts, ReferralFacts) and found.facts.priority == told
+    assert same or told is None or f": {told}" in said(source)
 
 
 @given(ABOUT_SOMEBODY)

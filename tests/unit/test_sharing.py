@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathways.access import Basis
+from pathways.agreements import objection_to_end
 from pathways.events import EventCode
 from pathways.refusals import Cause
 from pathways.sharing import (
     Sharing,
     between_houses,
-    house,
     objection,
-    objection_to_end,
     pair,
 )
 from tests.unit.rights import DIRECTORY, HOUR, NOW
@@ -59,8 +58,8 @@ def test_units_agree_as_their_houses() -> None:
     """A ward stands for its hospital."""
     wanted = agreed(parties=("nursing", "ward"), controller="ward")
     assert between_houses(wanted, DIRECTORY) == AGREED
-    assert house("ward", DIRECTORY) == "sus"
-    assert house("seen", DIRECTORY) == "seen"
+    assert DIRECTORY.house("ward") == "sus"
+    assert DIRECTORY.house("seen") == "seen"
 
 
 @pytest.mark.parametrize(
