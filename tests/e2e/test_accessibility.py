@@ -113,7 +113,8 @@ def typical(page: Page, servers: Servers) -> None:
 def opened(page: Page, servers: Servers) -> None:
     """The same for a day, with everything unfolded."""
     page.goto(patient(servers.typical))
-    page.locator(".zoom a").nth(4).click()
+    with page.expect_navigation():
+        page.locator(".zoom a").nth(4).click()
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
 
 
@@ -125,7 +126,8 @@ def full(page: Page, servers: Servers) -> None:
 def full_year(page: Page, servers: Servers) -> None:
     """A year of them."""
     page.goto(patient(servers.many))
-    page.locator(".zoom a").nth(1).click()
+    with page.expect_navigation():
+        page.locator(".zoom a").nth(1).click()
 
 
 View = Callable[[Page, Servers], None]

@@ -131,6 +131,7 @@ def test_what_was_known_then(plain: BrowserContext, server: Running, path: str) 
     assert sorted(drawn(page)) == sorted(known)
     assert set(known) < set(every)
     page.get_by_role("link", name="Vis nå").click()
+    expect(page.locator(".notice")).to_have_count(0)
     assert listed(page) == every
 
 
@@ -230,6 +231,7 @@ def test_hostile_names_and_texts_are_text(browser: Browser, server: Running) -> 
     steps = {step.name: step for step in staging.running(staging.now())}
     page.goto(server.url)
     page.get_by_role("link", name="Solveig Bråten").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Solveig Bråten")
     count = len(listed(page))
     for step in hostile(steps):
         send(server, step)
