@@ -5,9 +5,11 @@ import faulthandler
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import FrameType
 from typing import Final, NoReturn
 
 from carepath.delivery.relay import Relay
@@ -25,6 +27,8 @@ END_SECONDS: Final = 3.5
 PAUSE_SECONDS: Final = 1.0
 """Before a worker begins anew because Faust has failed."""
 
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
 
 def run(settings: Settings) -> NoReturn:
     """Work until stopped, and end the process, or replace it by a new one of itself. Raises ``Unusable``."""
@@ -32,19 +36,29 @@ def run(settings: Settings) -> NoReturn:
     loop = (
         asyncio.Runner()
     )  # not closed: Faust has tasks and threads that do not always end when they are told to
-    ending = loop.run(_live(settings))
+    told = threading.Event()
+    ending = loop.run(_live(settings, told))
     if traced := tracing(settings):
         traced.stop()
     if ending is Ending.FAILED:
         time.sleep(PAUSE_SECONDS)
     if ending in (Ending.NEW_TOPICS, Ending.OTHER_TOPICS, Ending.FAILED):
+        _replace_unless(told)
+    sys.stdout.flush()
+    stopped = ending is Ending.STOPPED or told.is_set()
+    os._exit(0 if stopped else 1)  # all that is ours is closed
+
+
+def _replace_unless(told: threading.Event) -> None:
+    """Begin anew as a process without threads of the old one; a signal that came meanwhile is not lost."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL)  # from here on it ends the process by itself
+    if not told.is_set():
         faulthandler.cancel_dump_traceback_later()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 -- ourselves
-    sys.stdout.flush()
-    os._exit(0 if ending is Ending.STOPPED else 1)  # all that is ours is closed
 
 
-async def _live(settings: Settings) -> Ending:
+async def _live(settings: Settings, told: threading.Event) -> Ending:
     opened = open_as_set(settings)
     relay = Relay(opened)
     broker, publishing = settings.broker, publisher(settings, opened, relay)
@@ -63,7 +77,7 @@ async def _live(settings: Settings) -> Ending:
     try:
         with relay.running(), _telling(metrics, settings.worker_metrics):
             async with publishing.running():
-                ending = await worker.run(_stop())
+                ending = await worker.run(_stop(told))
                 if ending is not Ending.STOPPED:  # else the time runs since the signal came
                     _end_in_time()
     finally:
@@ -83,16 +97,17 @@ def _telling(metrics: Metrics, address: str | None) -> Iterator[None]:
         yield
 
 
-def _stop() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set."""
-    stop = asyncio.Event()
+def _stop(told: threading.Event) -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set, and ``told`` too, which holds when no loop runs any more."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
-    def told() -> None:
+    def tell(_number: int, _frame: FrameType | None) -> None:
+        told.set()
         _end_in_time()
-        stop.set()
+        loop.call_soon_threadsafe(stop.set)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told)
+    for number in _SIGNALS:
+        signal.signal(number, tell)
     return stop
 
 

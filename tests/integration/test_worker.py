@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +116,20 @@ def test_a_new_organisation_is_read_as_soon_as_its_topic_is_there(here: Site) ->
         assert worker.process.poll() is None
     assert here.aside() == []
     assert [here.active(org) for org in (first, other, stranger)] == [True, True, False]
+
+
+def test_told_to_stop_while_it_begins_anew_it_stops(here: Site, org: str) -> None:
+    """The signal is not lost between the process and the one that takes its place."""
+    with here.working() as worker:
+        here.send(org, *told(org, 0))
+        until(lambda: here.taken() == ids(0), worker.log.read_text)
+        newcomer(here)
+        latest = time.monotonic() + PATIENCE
+        while '"worker ends"' not in worker.log.read_text():
+            assert time.monotonic() < latest
+            time.sleep(0.01)
+        assert worker.stop() < 5
+        assert worker.ends() in (0, -signal.SIGTERM)
 
 
 def test_it_logs_in_to_a_broker_that_asks_who_it_is(tmp_path: Path, postgresql_url: str) -> None:
