@@ -1,6 +1,5 @@
 """What is done with a message that came in an MLLP frame: taken in by the service, and answered in HL7 v2."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,11 +7,12 @@ from typing import Final
 
 import structlog
 
-from carepath.delivery.gather import Full, Gather
+from carepath.delivery.frames import Broken, Fault
+from carepath.delivery.gather import Gather
 from carepath.service import Answer, Submission, answers
-from consumers.frames import Broken, Fault
 from fhir_mappings.formats import HL7_V2, media_type
 from fhir_mappings.hl7v2.acknowledgement import acknowledgements
+from fhir_mappings.hl7v2.answers import code_of
 from pathways.refusals import Reason, refuse
 
 log = structlog.get_logger()
@@ -39,9 +39,10 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Messages go through the gathering window that requests go through, too. ``seen`` is told each verdict."""
+    """Messages go through the gathering window that requests go through, too. ``seen`` is told each answer's MSA-1."""
 
     gather: Gather
+    seen: Callable[[str], None] = lambda _: None
     now: Callable[[], datetime] = _utc_now
 
     async def answer(self, content: bytes) -> tuple[bytes, ...]:
@@ -49,7 +50,7 @@ class Intake:
         if media_type(content) != HL7_V2:
             return self._told(content, answers.refused(_NO_MESSAGE))
         try:
-            answer = await self._submitted(Submission(content, HL7_V2))
+            answer = await self.gather.take(Submission(content, HL7_V2))
         except Exception as fault:  # noqa: BLE001 -- whatever it is, the sender has to send it again
             log.error("not taken in", fault=type(fault).__name__)  # noqa: TRY400 -- the text could be personal
             answer = answers.refused(_TRANSIENT)
@@ -59,16 +60,10 @@ class Intake:
         """What the sender of a broken frame is told, as far as the frame says whose it was."""
         return self._told(_whole_fields(broken.begin), answers.refused(_BROKEN[broken.fault]))
 
-    async def _submitted(self, submission: Submission) -> Answer:
-        """Whoever sends faster than we commit waits; nothing is turned away."""
-        while True:
-            try:
-                return await self.gather.submit(submission)
-            except Full:
-                await asyncio.sleep(Full.after)
-
     def _told(self, content: bytes, answer: Answer) -> tuple[bytes, ...]:
-        return acknowledgements(content, answers.reply(answer, content, self.now()))
+        told = acknowledgements(content, answers.reply(answer, content, self.now()))
+        self.seen(code_of(told[-1]) if told else "none")
+        return told
 
 
 def _whole_fields(begin: bytes) -> bytes:

@@ -77,14 +77,21 @@ class Metrics:
     @contextmanager
     def served(self, address: str | None) -> Iterator[None]:
         """At ``http://ADDRESS/metrics`` while inside; without an address no port is opened."""
-        if address is None:
+        with served(self._registry, address):
             yield
-            return
-        host, _, port = address.rpartition(":")
-        server, thread = start_http_server(int(port), host, self._registry)
-        try:
-            yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+
+
+@contextmanager
+def served(registry: CollectorRegistry, address: str | None) -> Iterator[None]:
+    """A registry's figures at ``http://ADDRESS/metrics`` while inside; without an address no port is opened."""
+    if address is None:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    server, thread = start_http_server(int(port), host, registry)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 
 import structlog
 
+from carepath.delivery.frames import Broken, Frame, Frames, Piece, Stray, framed
 from carepath.store.failpoints import reached
-from consumers.frames import Broken, Frame, Frames, Piece, Stray, framed
 
 log = structlog.get_logger()
 
@@ -47,9 +47,19 @@ class Options:
 class Listener:
     """Listens, and answers on each connection."""
 
-    def __init__(self, options: Options, answer: Answering, refuse: Refusing) -> None:
-        """``answer`` takes a message in and gives what its sender wants to hear; it raises nothing."""
+    def __init__(
+        self,
+        options: Options,
+        answer: Answering,
+        refuse: Refusing,
+        opened: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """``answer`` takes a message in and gives what its sender wants to hear; it raises nothing.
+
+        ``opened`` is told how many connections there are.
+        """
         self._options, self._answer, self._refuse = options, answer, refuse
+        self._opened = opened
         self._open: set[_Connection] = set()
 
     async def run(self, stop: asyncio.Event, ready: Callable[[int], None]) -> None:
@@ -74,7 +84,12 @@ class Listener:
             return
         connection = _Connection(self._options, self._answer, self._refuse, (reader, writer))
         self._open.add(connection)
-        connection.living.add_done_callback(lambda _: self._open.discard(connection))
+        self._opened(len(self._open))
+        connection.living.add_done_callback(lambda _: self._ended(connection))
+
+    def _ended(self, connection: "_Connection") -> None:
+        self._open.discard(connection)
+        self._opened(len(self._open))
 
 
 class _Connection:

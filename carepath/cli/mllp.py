@@ -1,4 +1,4 @@
-"""``carepath mllp``: takes in HL7 v2 over MLLP, in the foreground."""
+"""``carepath mllp``: HL7 v2 over MLLP, in and out, in the foreground."""
 
 from typing import Annotated
 
@@ -21,9 +21,10 @@ def mllp(
     database_url: DatabaseUrl = None,
     kafka: Kafka = None,
 ) -> None:
-    """Take in HL7 v2 over MLLP, until Ctrl-C. The database is brought up to date first.
+    """Take in HL7 v2 over MLLP, and send it to receivers there, until Ctrl-C.
 
-    With CAREPATH_MLLP_CERT_FILE and CAREPATH_MLLP_KEY_FILE it speaks TLS.
+    The database is brought up to date first. With CAREPATH_MLLP_CERT_FILE and CAREPATH_MLLP_KEY_FILE it listens with
+    TLS. Receivers have 'mllp://HOST:PORT', or 'mllps' for TLS, as their transport in the directory.
 
     For example:
 

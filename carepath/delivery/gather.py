@@ -47,6 +47,14 @@ class Gather:
             raise Full from None
         return await answer
 
+    async def take(self, submission: Submission) -> Answer:
+        """The same for a sender that is let wait, and never turned away."""
+        while True:
+            try:
+                return await self.submit(submission)
+            except Full:
+                await asyncio.sleep(Full.after)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work while inside; what has been submitted is finished before leaving."""

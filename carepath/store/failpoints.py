@@ -24,6 +24,11 @@ PLACES: Final = (
     "watch_after_commit",
     "before_audit",
     "seal_before_commit",
+    "after_sent_before_mark",
+    "edi_fetched",
+    "edi_committed",
+    "edi_answered",
+    "edi_downloaded",
 )
 
 

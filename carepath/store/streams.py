@@ -114,6 +114,12 @@ def settle(conn: Connection, holder: str, marks: Sequence[Mark], now: int) -> No
     conn.execute(_RELEASE, {"me": holder, "parties": [mark.party for mark in by_party]})
 
 
+def lock(conn: Connection, party: str) -> bool:
+    """Nobody else changes it until the transaction ends; false: it has no topic."""
+    mine = select(streams.c.party).where(streams.c.party == party).with_for_update()
+    return conn.execute(mine).first() is not None
+
+
 def pause(conn: Connection, party: str, *, paused: bool) -> None:
     """Publish nothing more for now, or go on; what is on its way arrives."""
     conn.execute(update(streams).where(streams.c.party == party).values(paused=paused))

@@ -14,6 +14,7 @@ from carepath.settings import SECRETS, Settings
 FILES: Final = (
     "kafka_key_file",
     "mllp_key_file",
+    "edi_key_file",
     "oidc_private_key_file",
     "vault_token_file",
     "client_key_file",

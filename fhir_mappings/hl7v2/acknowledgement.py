@@ -44,6 +44,10 @@ _OF_PLACE: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Table 0357, by FHIR's IssueType; a message is rejected for what stands at these places."""
 _INTERNAL: Final = ("207", "Application internal error")
+MEANINGS: Final[Mapping[str, str]] = dict((*_OF_CODE.values(), *_OF_PLACE.values(), _INTERNAL))
+"""What the codes of table 0357 mean."""
+UNSUPPORTED: Final = frozenset(code for code, _ in _OF_PLACE.values())
+"""Those that say that messages of such a kind are not taken at all."""
 _TABLE: Final = "HL70357"
 _NEW_ERR: Final = "2.5"
 
@@ -108,7 +112,7 @@ class Asked:
 
 def acknowledgements(source: bytes, reply: Reply) -> tuple[bytes, ...]:
     """The answers that the sender wants: one in original mode; in enhanced mode none, one or two."""
-    asked = _asked(source)
+    asked = header(source)
     if asked.part(9, 1) in _ANSWERS:
         return ()
     if not asked.enhanced:
@@ -127,8 +131,8 @@ def _is_wanted(condition: str, reply: Reply) -> bool:
     return condition not in ("", "NE")
 
 
-def _asked(source: bytes) -> Asked:
-    """The header of whatever was sent."""
+def header(source: bytes) -> Asked:
+    """The header of whatever was sent, as far as there is one."""
     charset = charsets.named(source)
     charset = charset if charset in charsets.CODECS else ""
     found = source[:_FIRST].decode(charsets.CODECS[charset], "replace").lstrip("\ufeff \t\r\n")

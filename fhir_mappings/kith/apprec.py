@@ -22,7 +22,8 @@ from fhir_mappings.reply import Reply
 from fhir_mappings.xml_parsing import root_of
 from pathways.refusals import Issue, Refusal
 
-_UNKNOWN: Final = "ukjent"
+UNKNOWN: Final = "ukjent"
+"""What stands where a message does not say it."""
 _OK, _REFUSED, _PARTLY = ("1", "OK"), ("2", "Avvist"), ("3", "OK, feil i delmelding")
 _DATE_TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII
@@ -47,20 +48,42 @@ _ERRORS: Final[Sequence[tuple[str, str, str]]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
-    """What is known of the message that is answered; texts as its sender wrote them."""
+class Head:
+    """What is known of a message by its head; texts as its sender wrote them."""
 
-    kind: str = _UNKNOWN
+    kind: str = UNKNOWN
     called: str | None = None
     issued: str | None = None
-    id: str = _UNKNOWN
+    id: str = UNKNOWN
     sender: tuple[Level, ...] = ()
     receiver: tuple[Level, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Error:
+    """One of 8221: its code and name, and our words and the place."""
+
+    code: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """An AppRec's ``status`` (8258) and errors, for who writes the rest of it themselves."""
+
+    status: str
+    errors: tuple[Error, ...]
+
+
+def coded(reply: Reply) -> Coded:
+    """The reply in the codes of an AppRec."""
+    return Coded(_status(reply)[0], tuple(map(_error, reply.issues)))
+
+
 def write(source: bytes, reply: Reply) -> bytes:
     """The AppRec to ``source``; the same reply gives the same bytes."""
-    head = _head(source)
+    head = head_of(source)
     root = etree.Element(_q("AppRec"), nsmap={None: names.APPREC_11})
     _code(root, "MsgType", "APPREC", "Applikasjonskvittering")
     _text(root, "MIGversion", "v1.1 2012-02-15")
@@ -68,10 +91,12 @@ def write(source: bytes, reply: Reply) -> bytes:
     _text(root, "Id", reply.id)
     broker = (Level("Inst", BROKER_NAME.capitalize(), ()),)
     _party(root, "Sender", ("PRIM", "Primærmottaker"), head.receiver or broker)
-    _party(root, "Receiver", ("AVS", "Avsender"), head.sender or (Level("Inst", _UNKNOWN, ()),))
+    _party(root, "Receiver", ("AVS", "Avsender"), head.sender or (Level("Inst", UNKNOWN, ()),))
     _code(root, "Status", *_status(reply))
-    for issue in reply.issues:
-        _error(root, issue)
+    for error in coded(reply).errors:
+        element = _code(root, "Error", error.code, error.name)
+        element.set("S", names.ERRORS)
+        element.set("OT", error.text)
     about = etree.SubElement(root, _q("OriginalMsgId"))
     _code(about, "MsgType", head.kind, head.called)
     _text(about, "IssueDate", head.issued or local_text(reply.at, OSLO))
@@ -86,8 +111,7 @@ def _status(reply: Reply) -> tuple[str, str]:
     return _PARTLY if reply.issues else _OK
 
 
-def _error(root: Element, issue: Issue) -> None:
-    """The code, with our words and the place as its original text."""
+def _error(issue: Issue) -> Error:
     place = issue.where or ""
     fits = (
         error
@@ -95,31 +119,31 @@ def _error(root: Element, issue: Issue) -> None:
         if re.fullmatch(code, issue.code) and re.fullmatch(where, place)
     )
     error = next(fits, "X99")
-    element = _code(root, "Error", error, names.ERROR_TEXTS[error])
-    element.set("S", names.ERRORS)
     own = place.startswith(("MsgHead", "Message", "AppRec"))
-    element.set("OT", f"{issue.text} ({place})" if own else issue.text)
+    text = f"{issue.text} ({place})" if own else issue.text
+    return Error(error, names.ERROR_TEXTS[error], text)
 
 
 # --- what is answered
 
 
-def _head(source: bytes) -> _Head:
+def head_of(source: bytes) -> Head:
+    """What a message of whatever kind says of itself, as far as it can be read."""
     root = root_of(source, "MsgHead", encodings=ENCODINGS)
     if isinstance(root, Refusal):
-        return _Head()
+        return Head()
     namespace, name = split(root)
     reading = Reading(root, frozenset((namespace, names.COMMON)), OSLO)
     top = reading.one(root, "MsgInfo") if name == "MsgHead" else root
     if top is None:
-        return _Head()
+        return Head()
     kind, issued = reading.one(top, "Type"), reading.text(top, "GenDate") or ""
     sender, receiver = _parties(reading, top)
-    return _Head(
-        kind=_short(reading.text(top, "Type")) or names.ALONE.get(namespace, _UNKNOWN),
+    return Head(
+        kind=_short(reading.text(top, "Type")) or names.ALONE.get(namespace, UNKNOWN),
         called=_short(kind.get("DN")) if kind is not None else None,
         issued=issued if _DATE_TIME.fullmatch(issued) else None,
-        id=_short(reading.text(top, "MsgId")) or _UNKNOWN,
+        id=_short(reading.text(top, "MsgId")) or UNKNOWN,
         sender=sender,
         receiver=receiver,
     )

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carepath.delivery.frames import KEPT, Broken, Fault, Frame, Frames, Piece, Stray, framed
 from consumers import mllp
-from consumers.frames import KEPT, Broken, Fault, Frame, Frames, Piece, Stray, framed
 from consumers.mllp import Listener, Options
 
 LIMIT = 5000
