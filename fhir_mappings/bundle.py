@@ -82,6 +82,10 @@ class Resources:
             if found := self.resolve(reference, holder):
                 yield found
 
+    def url_of(self, resource: JSON) -> str | None:
+        """The ``fullUrl`` of an entry."""
+        return next((url for url, one in self._by_url.items() if one is resource), None)
+
     def provenances(self) -> list[JSON]:
         """Those whose target is this message's header; earlier steps' are history."""
         header = self.header

@@ -18,6 +18,10 @@ KITH_XML: Final = "application/xml"
 HL7_V2: Final = "application/hl7-v2"
 """As it is written on lines (ER7). It has no registered media type; this is what HAPI calls it."""
 
+CLOUD_EVENT: Final = "application/cloudevents+json"
+"""Signals of MNS, also the JSON of before, which is none: https://cloudevents.io/."""
+
+_SIGNAL: Final = re.compile(rb'"(?:specversion|nhsNumber)"\s*:')
 _MSH: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*MSH[^A-Za-z0-9]")
 _KITH: Final = frozenset(("MsgHead", "AppRec", "Message"))
 """Their roots. No resource of FHIR has such a name."""
@@ -26,7 +30,8 @@ _KITH: Final = frozenset(("MsgHead", "AppRec", "Message"))
 def media_type(source: bytes) -> str:
     """What the bytes are, whatever somebody calls them: XML begins with a bracket that no JSON begins with."""
     if not xml.is_xml(source):
-        return HL7_V2 if _MSH.match(source) else FHIR_JSON
+        signal = b'"resourceType"' not in source and _SIGNAL.search(source)
+        return CLOUD_EVENT if signal else HL7_V2 if _MSH.match(source) else FHIR_JSON
     return KITH_XML if xml.root_name(source) in _KITH else FHIR_XML
 
 

@@ -31,6 +31,19 @@ def parse(source: bytes, kind: str = "Bundle") -> dict[str, Any] | Refusal:
 
     Refusals: TOO_LARGE; MALFORMED (not JSON that can be read in one way only); INVALID (another type).
     """
+    found = json_object(source, kind)
+    if isinstance(found, Refusal):
+        return found
+    given = found.get("resourceType")
+    if given != kind:
+        speakable = isinstance(given, str) and _SPEAKABLE.fullmatch(given)
+        named = given if speakable else "no resource type"
+        return refuse(Reason.INVALID, "invalid", f"expected a {kind}, got {named}", kind)
+    return found
+
+
+def json_object(source: bytes, kind: str) -> dict[str, Any] | Refusal:
+    """The JSON object in ``source``, whatever it is; ``kind`` names it in refusals: TOO_LARGE, MALFORMED."""
     source = source.removeprefix(_BOM)
     if len(source) > MAX_BYTES:
         text = f"a message may have at most {MAX_BYTES} bytes"
@@ -42,11 +55,11 @@ def parse(source: bytes, kind: str = "Bundle") -> dict[str, Any] | Refusal:
         parsed = orjson.loads(source)
     except orjson.JSONDecodeError as problem:
         return refuse(Reason.MALFORMED, "structure", _explain(source, problem), kind)
-    return _resource(parsed, source, kind)
+    return _object_read_once(parsed, source, kind)
 
 
-def _resource(parsed: object, source: bytes, kind: str) -> dict[str, Any] | Refusal:
-    """``parsed`` if it is a resource of the type in which every property stands once."""
+def _object_read_once(parsed: object, source: bytes, kind: str) -> dict[str, Any] | Refusal:
+    """``parsed`` if it is an object in which every property stands once."""
     if not isinstance(parsed, dict):
         return refuse(Reason.MALFORMED, "structure", "the JSON is not an object", kind)
     if _has_control(source):
@@ -54,11 +67,6 @@ def _resource(parsed: object, source: bytes, kind: str) -> dict[str, Any] | Refu
         return refuse(Reason.MALFORMED, "structure", text, kind)
     if _may_repeat(parsed, source) and (repeated := _repeated(source, kind)):
         return refuse(Reason.MALFORMED, "structure", "a property is given twice", repeated)
-    given = parsed.get("resourceType")
-    if given != kind:
-        speakable = isinstance(given, str) and _SPEAKABLE.fullmatch(given)
-        named = given if speakable else "no resource type"
-        return refuse(Reason.INVALID, "invalid", f"expected a {kind}, got {named}", kind)
     return parsed
 
 

@@ -1,16 +1,14 @@
 """The response message to a message: hl7.org/fhir/R4/messaging.html, *Response*.
 
-It bears the event of the request in the request's own code system; MedCom's standards have one for receipts.
-``response.identifier`` is the request's MessageHeader.id.
+It bears the event that its request's dialect says. ``response.identifier`` is the request's message id.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from fhir_mappings.bundle import JSON
-from fhir_mappings.codes import BROKER_NAME, DAVINCI_EVENT, MEDCOM_EVENT, PATHWAY_EVENT, URI
-from fhir_mappings.dialects.davinci import EVENTS
+from fhir_mappings.codes import BROKER_NAME, PATHWAY_EVENT, URI
+from fhir_mappings.dialects.table import DIALECTS
 from fhir_mappings.elements import as_identifier
 from fhir_mappings.outcome import outcome
 from fhir_mappings.times import instant_text
@@ -19,7 +17,7 @@ from pathways.messages import Message, stable_id
 from pathways.parties import PartyRef
 from pathways.refusals import Issue
 
-_DAVINCI: Final[Mapping[EventCode, str]] = {code: name for name, code in EVENTS.items()}
+_DIALECTS = {dialect.name: dialect for dialect in DIALECTS}
 
 
 def receipt(
@@ -97,11 +95,10 @@ def _destination(party: PartyRef, sender: str, base_url: str) -> JSON:
 
 
 def _event(message: Message) -> JSON:
-    if message.format == "medcom":
-        return {"system": MEDCOM_EVENT, "code": "acknowledgement-message"}
-    if message.format == "davinci":
-        return {"system": DAVINCI_EVENT, "code": _DAVINCI[message.code]}
-    return {"system": PATHWAY_EVENT, "code": str(message.code)}
+    dialect = _DIALECTS.get(message.format)
+    if dialect is None:  # no dialect of FHIR
+        return {"system": PATHWAY_EVENT, "code": str(message.code)}
+    return {"system": dialect.system, "code": dialect.event(message)}
 
 
 def _entry(resource: JSON) -> JSON:

@@ -7,10 +7,12 @@ from typing import Any, Final
 from fhir_mappings import asking, deadlines
 from fhir_mappings import keys as of
 from fhir_mappings.bundle import JSON, Resources, identifier, identifiers
-from fhir_mappings.codes import PATHWAY_ACTIVITY
+from fhir_mappings.codes import PATHWAY_ACTIVITY, PATHWAY_EVENT
 from fhir_mappings.dialects import common
 from fhir_mappings.dialects.common import Draft
+from fhir_mappings.dialects.dialect import Dialect
 from fhir_mappings.elements import REFERENCES, Place, read_fields
+from fhir_mappings.happened import OCCURRED, OF_EVENT, RECORDED, TIMESTAMP, Times
 from fhir_mappings.options import Options
 from fhir_mappings.profile import SHAPES, build
 from fhir_mappings.relatives import relative
@@ -18,7 +20,7 @@ from pathways.events import RULES, Activity, EventCode, Family
 from pathways.facts import StayFacts
 from pathways.messages import Key, Message
 from pathways.parties import Identifier
-from pathways.refusals import Reason, Refusal, refuse
+from pathways.refusals import Refusal
 
 _CODES: Final = {str(code): code for code in EventCode}
 
@@ -27,13 +29,12 @@ def message(parts: Resources, options: Options, source: bytes) -> Message | Refu
     """A Bundle in our own profile as a message."""
     code = _CODES.get(parts.header["eventCoding"].get("code", ""))
     if code is None:
-        where = parts.where(parts.header, "eventCoding")
-        return refuse(Reason.UNKNOWN_EVENT, "code-invalid", "The event code is not known.", where)
+        return common.unknown_event(parts)
     provenance = common.provenance(parts)
     draft = common.begin(
         parts,
         options,
-        format="carepath",
+        dialect=DIALECT,
         code=code,
         activity=common.activity(parts, provenance, PATHWAY_ACTIVITY, Activity),
         target=common.target(parts, provenance),
@@ -160,7 +161,8 @@ def _stay_keys(draft: Draft, told: dict[str, Any]) -> set[Key]:
         *_logical(draft, "Composition", "encounter"),
     }
     named = of.stay(ids, _named(draft, "Encounter", "episodeOfCare"), draft.sender)
-    return named or of.start(_begins(draft, told), draft.sender, draft.reading.zone)
+    start = of.start(_begins(draft, told), draft.sender, draft.reading.zone)
+    return named | start if RULES[draft.code].report else named or start
 
 
 def _begins(draft: Draft, told: dict[str, Any]) -> Any:
@@ -190,3 +192,15 @@ def _named(draft: Draft, kind: str, name: str) -> tuple[Identifier, ...]:
         draft.reading, references, Place(resource, name)
     )
     return found or ()
+
+
+DIALECT: Final = Dialect(
+    name="carepath",
+    system=PATHWAY_EVENT,
+    read=message,
+    times=Times(
+        written=(RECORDED, TIMESTAMP),
+        happened={code: (*OCCURRED, *OF_EVENT.get(code, ())) for code in EventCode},
+    ),
+    event=lambda message: str(message.code),
+)

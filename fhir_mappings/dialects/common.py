@@ -21,15 +21,16 @@ from fhir_mappings.codes import (
     URBAN_DISTRICT,
 )
 from fhir_mappings.content import content_hash
+from fhir_mappings.dialects.dialect import Dialect
 from fhir_mappings.elements import Extension, Reading
 from fhir_mappings.identifiers import check_organisation, check_patient
 from fhir_mappings.options import Options
 from fhir_mappings.parties import author, official, party
 from pathways.events import Activity, EventCode
-from pathways.facts import Facts
+from pathways.facts import Facts, StayKind
 from pathways.messages import Author, Destination, Key, Message, Patient
 from pathways.parties import PartyRef
-from pathways.refusals import Reason, Refusal
+from pathways.refusals import Reason, Refusal, refuse
 
 _COPY: Final = (
     Extension(DESTINATION_USE, "valueCode"),
@@ -38,6 +39,9 @@ _COPY: Final = (
 )
 _NUMBER: Final = Extension(MUNICIPALITY_CODE, "valueCoding", "code")
 _DISTRICT: Final = Extension(URBAN_DISTRICT, "valueCoding", "code")
+KINDS: Final = {"EMER": StayKind.EMERGENCY_WARD, "IMP": StayKind.HOSPITAL}
+"""What sort of stay an admission begins, by ``Encounter.class``, where a dialect says no more of it."""
+
 _SUBJECTS: Final = ("subject", "patient", "for")
 
 
@@ -47,7 +51,7 @@ class Draft:
 
     parts: Resources
     options: Options
-    format: str
+    dialect: Dialect
     code: EventCode
     activity: Activity
     target: str | None
@@ -60,7 +64,7 @@ def begin(  # noqa: PLR0913 — each is a field of the draft, given by name
     parts: Resources,
     options: Options,
     *,
-    format: str,  # noqa: A002 — the field's name in Message
+    dialect: Dialect,
     code: EventCode,
     activity: Activity,
     target: str | None,
@@ -68,11 +72,11 @@ def begin(  # noqa: PLR0913 — each is a field of the draft, given by name
 ) -> Draft:
     """Read what facts depend on: who sends, and when it was written."""
     whole = {"Bundle": parts.bundle, "MessageHeader": parts.header, **cast}
-    written = happened.written(parts, format, whole, options.received)
+    written = happened.written(parts, dialect.times, whole, options.received)
     return Draft(
         parts=parts,
         options=options,
-        format=format,
+        dialect=dialect,
         code=code,
         activity=activity,
         target=target,
@@ -85,19 +89,20 @@ def begin(  # noqa: PLR0913 — each is a field of the draft, given by name
 def finish(draft: Draft, facts: Facts, keys: Iterable[Key], source: bytes) -> Message | Refusal:
     """The message, unless anything was wrong with it."""
     parts, reading = draft.parts, draft.reading
-    when = happened.happened(
-        parts, draft.format, draft.code, draft.cast, reading.written, reading.zone
-    )
+    sources = draft.dialect.times.happened.get(draft.code, ())
+    when = happened.happened(parts, sources, draft.cast, reading.written, reading.zone)
     described = patient(parts) if "Patient" in draft.cast else None
     _check_identifiers(parts, draft.options)
-    message_id = parts.message_id
+    by_bundle = draft.dialect.id_in == "Bundle"
+    message_id = parts.envelope if by_bundle else parts.message_id
     if message_id is None:
-        parts.fault("required", "The message has no id.", parts.header, "id")
+        holder = parts.bundle if by_bundle else parts.header
+        parts.fault("required", "The message has no id.", holder, "id")
     if refused := parts.refusal():
         return refused
     return Message(
         id=message_id or "",
-        format=draft.format,
+        format=draft.dialect.name,
         envelope=parts.envelope,
         content=content_hash(parts.bundle),
         code=draft.code,
@@ -120,6 +125,12 @@ def finish(draft: Draft, facts: Facts, keys: Iterable[Key], source: bytes) -> Me
 def _labelled(draft: Draft) -> Iterable[JSON]:
     """What may bear labels of the message: all but the person, whose labels are of the person."""
     return (one for kind, one in draft.cast.items() if kind != "Patient")
+
+
+def unknown_event(parts: Resources) -> Refusal:
+    """The event's code is none of its dialect's."""
+    where = parts.where(parts.header, "eventCoding")
+    return refuse(Reason.UNKNOWN_EVENT, "code-invalid", "The event code is not known.", where)
 
 
 # --- who

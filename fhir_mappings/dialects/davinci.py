@@ -10,16 +10,19 @@ from typing import Final
 
 from fhir_mappings import keys as of
 from fhir_mappings.bundle import JSON, Resources
+from fhir_mappings.codes import DAVINCI_EVENT
 from fhir_mappings.dialects import common
+from fhir_mappings.dialects.dialect import Dialect
 from fhir_mappings.elements import read_fields
+from fhir_mappings.happened import OF_EVENT, TIMESTAMP, Times
 from fhir_mappings.options import Options
 from fhir_mappings.profile import SHAPES
 from pathways.events import Activity, EventCode
 from pathways.facts import StayFacts
 from pathways.messages import Message
-from pathways.refusals import Reason, Refusal, refuse
+from pathways.refusals import Refusal
 
-EVENTS: Final[Mapping[str, EventCode]] = {
+_EVENTS: Final[Mapping[str, EventCode]] = {
     "notification-admit": EventCode.ADMISSION,
     "notification-discharge": EventCode.DISCHARGE,
     "notification-transfer": EventCode.TRANSFER,
@@ -28,15 +31,14 @@ EVENTS: Final[Mapping[str, EventCode]] = {
 
 def message(parts: Resources, options: Options, source: bytes) -> Message | Refusal:
     """An admit, discharge or transfer notification as a message."""
-    code = EVENTS.get(parts.header["eventCoding"].get("code", ""))
+    code = _EVENTS.get(parts.header["eventCoding"].get("code", ""))
     if code is None:
-        where = parts.where(parts.header, "eventCoding")
-        return refuse(Reason.UNKNOWN_EVENT, "code-invalid", "The event code is not known.", where)
+        return common.unknown_event(parts)
     found = {"Patient": common.the_patient(parts), "Encounter": _encounter(parts)}
     draft = common.begin(
         parts,
         options,
-        format="davinci",
+        dialect=DIALECT,
         code=code,
         activity=Activity.NEW,
         target=None,
@@ -61,4 +63,16 @@ def _facts(draft: common.Draft) -> StayFacts:
     encounter = draft.cast.get("Encounter", {})
     fields = SHAPES[EventCode.ADMISSION]["Encounter"]
     facts = StayFacts(**read_fields(draft.reading, fields, encounter))
+    if draft.code is EventCode.ADMISSION:
+        facts = replace(facts, stay_kind=common.KINDS.get(facts.encounter_class or ""))
     return facts if draft.code is EventCode.DISCHARGE else replace(facts, ends=None)
+
+
+_NAMES: Final = {code: name for name, code in _EVENTS.items()}
+DIALECT: Final = Dialect(
+    name="davinci",
+    system=DAVINCI_EVENT,
+    read=message,
+    times=Times(written=(TIMESTAMP,), happened=OF_EVENT),
+    event=lambda message: _NAMES[message.code],
+)

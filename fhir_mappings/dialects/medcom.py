@@ -2,7 +2,8 @@
 
 The Provenance's *activity* says what a message is about; the role of its entity does not: a discharge too names
 the admission as what it revises. A death has no activity of its own: it is the current one again, with
-``Patient.deceased``. Times: ``happened``. Source: medcomdk/dk-medcom-hospitalnotification,
+``Patient.deceased``. The Provenance's ``occurredDateTime`` is the time of writing: what happened, happened at the
+Encounter's own times. Source: medcomdk/dk-medcom-hospitalnotification,
 -carecommunication, -messaging and -terminology; ``domain.md`` b2 and b5.
 """
 
@@ -12,16 +13,18 @@ from typing import Final, TypeAlias
 
 from fhir_mappings import keys as of
 from fhir_mappings.bundle import JSON, Resources, identifier, identifiers
-from fhir_mappings.codes import MEDCOM_ACTIVITY
+from fhir_mappings.codes import MEDCOM_ACTIVITY, MEDCOM_EVENT, MEDCOM_LEAVE_PERIOD
 from fhir_mappings.dialects import common
+from fhir_mappings.dialects.dialect import Dialect
 from fhir_mappings.elements import MOMENT, PAYLOAD, At, Extension, Place, codes, read_fields
+from fhir_mappings.happened import OCCURRED, OF_EVENT, RECORDED, TIMESTAMP, Source, Times
 from fhir_mappings.options import Options
 from fhir_mappings.parties import author
 from fhir_mappings.profile import SHAPES
 from pathways.events import Activity, EventCode
-from pathways.facts import InquiryFacts, ReceiptFacts, StayFacts, StayKind
+from pathways.facts import InquiryFacts, ReceiptFacts, StayFacts
 from pathways.messages import Author, KeyRank, Message
-from pathways.refusals import Reason, Refusal, refuse
+from pathways.refusals import Refusal
 
 Step: TypeAlias = tuple[EventCode, Activity]
 
@@ -59,15 +62,13 @@ _COMMUNICATIONS: Final[Mapping[str, Step]] = {
     "forward-message": (EventCode.INQUIRY_FORWARDED, Activity.FORWARD),
     "reply-message": (EventCode.REPLY, Activity.REPLY),
 }
-_KINDS: Final = {"EMER": StayKind.EMERGENCY_WARD, "IMP": StayKind.HOSPITAL}
 
 
 def message(parts: Resources, options: Options, source: bytes) -> Message | Refusal:
     """A Bundle in one of MedCom's standards as a message."""
     read = _STANDARDS.get(parts.header["eventCoding"].get("code", ""))
     if read is None:
-        where = parts.where(parts.header, "eventCoding")
-        return refuse(Reason.UNKNOWN_EVENT, "code-invalid", "The event code is not known.", where)
+        return common.unknown_event(parts)
     return read(parts, options, source)
 
 
@@ -83,7 +84,7 @@ def _notification(parts: Resources, options: Options, source: bytes) -> Message 
     draft = common.begin(
         parts,
         options,
-        format="medcom",
+        dialect=DIALECT,
         code=code,
         activity=activity,
         target=_target(parts, provenance, activity),
@@ -126,7 +127,7 @@ def _stay(draft: common.Draft, encounter: JSON, patient: JSON) -> StayFacts:
     """What the Encounter, the Patient and the header's extension say."""
     told = read_fields(draft.reading, SHAPES[EventCode.ADMISSION]["Encounter"], encounter)
     if draft.code is EventCode.ADMISSION:
-        told["stay_kind"] = _KINDS.get(told.get("encounter_class", ""))
+        told["stay_kind"] = common.KINDS.get(told.get("encounter_class", ""))
     if "deceasedDateTime" in patient:
         place = Place(patient, "deceasedDateTime")
         told["deceased"] = MOMENT.read(draft.reading, patient["deceasedDateTime"], place)
@@ -145,7 +146,7 @@ def _communication(parts: Resources, options: Options, source: bytes) -> Message
     draft = common.begin(
         parts,
         options,
-        format="medcom",
+        dialect=DIALECT,
         code=code,
         activity=activity,
         target=_target(parts, provenance, activity),
@@ -206,7 +207,7 @@ def _acknowledgement(parts: Resources, options: Options, source: bytes) -> Messa
     draft = common.begin(
         parts,
         options,
-        format="medcom",
+        dialect=DIALECT,
         code=EventCode.ACKNOWLEDGEMENT,
         activity=Activity.NEW,
         target=None,
@@ -270,3 +271,16 @@ def _target(parts: Resources, provenance: JSON, activity: Activity) -> str | Non
 
 def _cast(**resources: JSON | None) -> dict[str, JSON]:
     return {kind: resource for kind, resource in resources.items() if resource}
+
+
+_LEAVE: Final[Mapping[EventCode, tuple[Source, ...]]] = {
+    EventCode.LEAVE_START: (("Encounter", Extension(MEDCOM_LEAVE_PERIOD, "valuePeriod", "start")),),
+    EventCode.LEAVE_END: (("Encounter", Extension(MEDCOM_LEAVE_PERIOD, "valuePeriod", "end")),),
+}
+DIALECT: Final = Dialect(
+    name="medcom",
+    system=MEDCOM_EVENT,
+    read=message,
+    times=Times(written=(*OCCURRED, RECORDED, TIMESTAMP), happened={**OF_EVENT, **_LEAVE}),
+    event=lambda _: "acknowledgement-message",  # MedCom's standards have one event for receipts
+)

@@ -18,6 +18,7 @@ from carepath.api.results import parse as parse_search
 from carepath.delivery.targets import problem
 from carepath.store.resources import Stored
 from fhir_mappings import formats, inbound, outbound, subscription, xml
+from fhir_mappings.dialects.dialect import Told
 from fhir_mappings.filters import Known
 from fhir_mappings.hl7v2 import messages as hl7v2
 from fhir_mappings.hl7v2.acknowledgement import acknowledgements
@@ -52,10 +53,19 @@ def message_json(data: bytes) -> Refusal | None:
     """A message in JSON, as it comes to the door; what is accepted can be told on, in both formats."""
     read = inbound.read(data, _OPTIONS)
     if isinstance(read, Refusal):
+        _in_dialect(data, read)
         return read
     _told_on(read)
-    xml.from_json(formats.as_json(data))
+    if formats.media_type(data) == formats.FHIR_JSON:
+        xml.from_json(formats.as_json(data))
     return None
+
+
+def _in_dialect(data: bytes, refusal: Refusal) -> None:
+    """The refusal in the words of the dialect that was spoken, as the door says it."""
+    dialect = inbound.dialect_of(data)
+    if dialect and dialect.answer:
+        dialect.answer(Told(status=422, issues=refusal.issues, unread=True))
 
 
 def message_xml(data: bytes) -> Refusal | None:

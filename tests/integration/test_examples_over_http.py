@@ -19,6 +19,7 @@ FILES = {
     },
     "medcom-acknowledgement": {"ack-fatal-error", "ack-ok"},
     "medcom-carecommunication": {"R-Tek-B-82875f08-4b9e-4a23-b81a-e23ec1251334"},
+    "nhs-bars": {"ValidationRequest_POST"},
     NOTIFICATIONS: {"AN_STIN_N", "SLHJ_H", "STIN_A", "STIN_H", "STIN_N", "TEK_DUB", "TEK_FCC"},
 }
 """Every file there is: a new one needs a test."""
@@ -33,7 +34,11 @@ def broker(sqlite_url: str) -> Iterator[Broker]:
 
 def test_every_file_has_its_test(examples: Path) -> None:
     """None is left out."""
-    folders = [*examples.glob("medcom-*"), *examples.glob("davinci-alerts")]
+    folders = [
+        folder
+        for name in ("medcom-*", "davinci-alerts", "nhs-bars")
+        for folder in examples.glob(name)
+    ]
     assert {f.name: {file.stem for file in f.glob("*.json")} for f in folders} == FILES
 
 
@@ -184,3 +189,33 @@ def test_da_vincis_notifications_are_one_stay(
         "end": datetime.fromisoformat("2018-10-23T22:22:15-07:00"),
     }
     assert stay["resource"]["serviceProvider"]["display"] == "HOLY FAMILY HOSPITAL"
+
+
+def test_bars_one_service_asks_another(broker: Broker, examples: Path) -> None:
+    """A referral that goes by its Bundle's id; the same again is 409 and duplicate, other content a conflict."""
+    source = example(examples, "ValidationRequest_POST", "nhs-bars")
+    answer = broker.post(source)
+    assert answer.status_code == 200
+    header = answer.json()["entry"][0]["resource"]
+    assert header["response"] == {
+        "identifier": "86e3371d-1c15-4862-9552-d9560f8292ba",
+        "code": "ok",
+    } | {key: header["response"][key] for key in header["response"].keys() & {"details"}}
+    (patient,) = broker.patients("https://fhir.nhs.uk/Id/nhs-number|3478526985")
+    (entry,) = broker.timeline(patient)
+    assert codes([entry]) == ["referral"]
+    (found,) = broker.get("ServiceRequest", patient=patient)["entry"]
+    assert (found["resource"]["status"], found["resource"]["code"]["text"]) == (
+        "active",
+        "For Validation",
+    )
+    for again, code in ((source, "duplicate"), (source.replace(b"C3", b"C2"), "conflict")):
+        answer = broker.post(again)
+        (issue,) = answer.json()["issue"]
+        assert (answer.status_code, issue["code"]) == (409, code)
+        assert issue["details"]["coding"][0] == {
+            "system": "https://fhir.nhs.uk/Codesystem/http-error-codes",
+            "code": "REC_CONFLICT",
+        }
+    assert broker.timeline(patient) == [entry]
+    assert broker.parked() == [("conflict", "open")]
