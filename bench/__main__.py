@@ -16,6 +16,7 @@ from bench import (
     growth,
     http,
     kafka,
+    languages,
     organisations,
     picture,
     pipe,
@@ -29,6 +30,7 @@ from bench.figures import Figure, keep, machine, markdown
 PARTS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "pipe": pipe.run,
     "formats": formats.run,
+    "languages": languages.run,
     "http": http.run,
     "kafka": kafka.run,
     "organisations": organisations.run,

@@ -35,6 +35,8 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
+HER_ID = "urn:oid:2.16.578.1.12.4.1.2"
+"""Names one communication party; an organisation number may be that of several."""
 _KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 CITIZENS = "citizens"
 """The key of the one party that everybody sends as who sends for themselves or their own."""
@@ -99,11 +101,19 @@ class Party:
     tells_reading: bool = False
     phone: str | None = None
     endpoint: str | None = None  # base URL of its own FHIR server, for answers given later
+    transport: str | None = (
+        None  # the network its updates go over: edi, mllp://… or mllps://HOST:PORT
+    )
     contacts: tuple[str, ...] = ()  # for escalation
     opening_hours: tuple[OpeningHours, ...] = ()
     seen: bool = False  # entered by open mode, not by an administrator
     valid_from: datetime | None = None
     valid_to: datetime | None = None
+
+    @property
+    def carrier(self) -> str | None:
+        """Who carries its updates over its own network: ``edi`` or ``mllp``; ``None``: it has none."""
+        return self.transport and self.transport.partition("://")[0].removesuffix("s")
 
     def valid_at(self, moment: datetime) -> bool:
         """Whether the entry holds at ``moment`` (from included, to excluded)."""
@@ -140,8 +150,8 @@ class Directory:
         object.__setattr__(self, "_municipalities", municipalities)
 
     def find(self, identifiers: Iterable[Identifier], at: datetime) -> Party | None:
-        """The party that bears one of the identifiers at ``at``; the first identifier that fits wins."""
-        for identifier in identifiers:
+        """The party that bears one of the identifiers at ``at``; a HER-id counts first, then the first that fits."""
+        for identifier in sorted(identifiers, key=lambda one: one.system != HER_ID):
             for party in self._by_identifier.get(identifier, ()):
                 if party.valid_at(at):
                     return party
@@ -177,6 +187,14 @@ class Directory:
     def house(self, key: str) -> str:
         """The organisation that it is a unit of: its topmost parent, or itself."""
         return self.lineage(key)[-1]
+
+    def within(self, key: str) -> frozenset[str]:
+        """The party and whatever is below it."""
+        found, new = set[str](), {key}
+        while new:
+            found |= new
+            new = {unit.key for one in new for unit in self._units.get(one, ())} - found
+        return frozenset(found)
 
     def same_house(self, one: str, other: str) -> bool:
         """Whether two parties are units of the same organisation."""

@@ -10,11 +10,12 @@ from typing import Any
 
 from pathways import coordination, plans
 from pathways.access import Basis
+from pathways.doors import FOLLOWED_UP_BY, door
 from pathways.events import EventCode
 from pathways.facts import Need, Participant, StayFacts, StayKind, known_as
 from pathways.markings import Marking
 from pathways.messages import Message, Record
-from pathways.parties import CITIZENS, Directory, Function, Kind, Party, PartyRef
+from pathways.parties import CITIZENS, Directory, Function, Party, PartyRef
 from pathways.pathway import Header, Thread
 from pathways.responsibility import PASSED_ON_TOO_OFTEN
 from pathways.states import Meeting
@@ -60,6 +61,13 @@ class Setting:
                 return facts.municipal_need
         return None
 
+    @property
+    def stay_kind(self) -> StayKind | None:
+        """What sort of stay it is, by the message, or else by the thread: a discharge need not say it again."""
+        known = self.before.facts if self.before else None
+        told = (known_as(StayFacts, facts).stay_kind for facts in (self.message.facts, known))
+        return next(filter(None, told), None)
+
     def same_house(self, one: str | None, other: str | None) -> bool:
         """Whether two parties are units of the same organisation."""
         return one is not None and other is not None and self.directory.same_house(one, other)
@@ -72,16 +80,8 @@ Audience = Callable[[Setting], Iterable[Recipient]]
 def _addressed(s: Setting) -> Iterator[Recipient]:
     """A municipality is reached by function: what is sent to it as a whole goes to the unit that answers."""
     for key, copy in s.addressed:
-        reached = door(s.directory, key, s.message.code, s.at)
+        reached = door(s.directory, key, s.message.code, s.at, s.stay_kind)
         yield Recipient(reached, Basis.COPY if copy else Basis.ADDRESSED)
-
-
-def door(directory: Directory, key: str, code: EventCode, at: datetime) -> str:
-    """Who answers for an event at a party: of a municipality as a whole the unit, else the party itself."""
-    party = directory.parties.get(key)
-    if party is None or party.kind is not Kind.MUNICIPALITY or party.function is not None:
-        return key
-    return directory.unit(party, DOORS.get(code, Function.CASE_OFFICE), at).key
 
 
 def asks(code: EventCode) -> bool:
@@ -132,9 +132,7 @@ def _nursing(s: Setting) -> Iterable[Recipient]:
     services = s.header.person.services
     if s.need is Need.NO or (s.need is not Need.YES and not services):
         return ()
-    stay = known_as(StayFacts, s.message.facts).stay_kind
-    mental = stay is StayKind.MENTAL_HEALTH
-    function = Function.MENTAL_HEALTH if mental else Function.NURSING
+    function = FOLLOWED_UP_BY.get(s.stay_kind, Function.NURSING)
     return tuple(_unit(function, Basis.NEED if s.need is Need.YES else Basis.SERVICE)(s))
 
 
@@ -329,29 +327,6 @@ AUDIENCES: Mapping[EventCode, tuple[Audience, ...]] = {
 }
 
 
-DOORS: Mapping[EventCode, Function] = {
-    _C.ADMISSION: Function.NURSING,
-    _C.TRANSFER: Function.NURSING,
-    _C.LEAVE_START: Function.NURSING,
-    _C.LEAVE_END: Function.NURSING,
-    _C.DEPARTURE_PLANNED: Function.NURSING,
-    _C.DISCHARGE: Function.NURSING,
-    _C.DISCHARGE_REPORT: Function.NURSING,
-    _C.DOCTOR_REPORT: Function.DOCTOR,
-    _C.MEDICATION_LIST: Function.NURSING,
-    _C.EMERGENCY_CONTACT: Function.ON_DUTY,
-    _C.HOSPITAL_CHOICE: Function.ON_DUTY,
-    _C.COORDINATION_NEED: Function.KE,
-    _C.COORDINATOR_APPOINTED: Function.KE,
-    _C.COORDINATOR_ABSENT: Function.KE,
-    _C.COORDINATOR_HANDOVER_OFFERED: Function.KE,
-    _C.COORDINATOR_HANDOVER_ACCEPTED: Function.KE,
-    _C.COORDINATOR_CHANGE_REQUESTED: Function.KE,
-    _C.CARER_UNAVAILABLE: Function.ON_DUTY,
-}
-"""The unit that answers for an event in a municipality addressed as a whole (case-office for all others)."""
-
-
 UNASKED: Mapping[EventCode, Function] = {
     _C.INQUIRY: Function.KE,
     _C.CARER_UNAVAILABLE: Function.ON_DUTY,
@@ -385,11 +360,3 @@ def recipients(setting: Setting) -> tuple[Recipient, ...]:
 def _told_before(corrected: Collection[Record]) -> Iterator[str]:
     for record in corrected:
         yield from record.receivers
-
-
-def ke_of(directory: Directory, municipality: str, at: datetime) -> Party | None:
-    """The coordinating unit of a municipality, for messages that reached nobody."""
-    owner = directory.municipality(municipality, at)
-    if owner is None or owner.kind is not Kind.MUNICIPALITY:
-        return None
-    return directory.unit(owner, Function.KE, at)

@@ -5,11 +5,13 @@ depend on the order of arrival; when a stronger key turns up, or two threads tur
 stay as aliases.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
-from pathways.events import WHOLE, Family
+from pathways.events import WHOLE, Activity, EventCode, Family
+from pathways.facts import StayFacts
 from pathways.messages import Key, KeyRank, Message, Record, stable_id
 from pathways.pathway import Thread
 
@@ -42,7 +44,35 @@ def keys_of(message: Message | Record, sender: str, root: str | None) -> tuple[K
         return (Key(KeyRank.EPISODE, message.family.value),)
     id_ = message.message_id if isinstance(message, Record) else message.id
     named = [id_, *([message.target] if message.target else [])]
-    return (*message.keys, *(message_key(name, sender, root) for name in named))
+    itself = (message_key(name, sender, root) for name in named)
+    return (*message.keys, *itself, *_begin_key(message, root or sender))
+
+
+def _begin_key(message: Message | Record, house: str) -> Iterator[Key]:
+    """When a stay began, and in which house: what tells of it by a number, and what knows none, have that in common.
+
+    Nobody begins two stays in one house at one instant. Two visits on one day are two, and so are outpatients' visits,
+    which systems put at midnight.
+    """
+    begins = _begins(message) if message.family is Family.STAY else None
+    if begins:
+        yield Key(KeyRank.BEGIN, f"{house}|{begins.astimezone(UTC).isoformat()}")
+
+
+def _begins(message: Message | Record) -> datetime | None:
+    """The instant that the stay began at, as the message tells it; a report tells it by its key."""
+    facts = message.facts
+    if not isinstance(facts, StayFacts):
+        told = (one.value.rpartition("|")[2] for one in message.keys if one.rank is KeyRank.START)
+        return next((datetime.fromisoformat(one) for one in told if "T" in one), None)
+    new = message.code is EventCode.ADMISSION and message.activity is Activity.NEW
+    begins = facts.begins or (message.happened if new else None)
+    known = begins is not None and not begins.day and facts.encounter_class != _OUTPATIENT
+    return begins.at if begins and known else None
+
+
+_OUTPATIENT = "AMB"
+"""In v3-ActCode."""
 
 
 def place(patient: str, family: Family, keys: Collection[Key], joins: Collection[Thread]) -> Place:

@@ -140,8 +140,11 @@ def _stay(draft: Draft) -> Told:
 
 
 def _report(draft: Draft) -> Told:
-    ids = facts.visit(draft.content) or ()
-    return facts.report(draft.content), of.keys(KeyRank.STAY, ids, draft.head.sender)
+    """A report may know its stay by its number, and by when it began."""
+    content, sender = draft.content, draft.head.sender
+    begins = facts.moment(content, draft.head.clock, content.first("PV1"), 44)
+    keys = of.keys(KeyRank.STAY, facts.visit(content) or (), sender)
+    return facts.report(content), keys | of.start(begins, sender, draft.options.zone)
 
 
 def _referral(draft: Draft) -> Told:

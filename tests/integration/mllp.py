@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from consumers.frames import framed
+from carepath.delivery.frames import framed
 from tests.integration.serving import ROOT
 from tests.servers import PATIENCE, free_port
 

@@ -40,6 +40,19 @@ def fhir_kit_smart(
     return _seen("fhir_kit_smart.mjs", fhir_base, *map(str, sign_in), *map(str, messages))
 
 
+def node_hl7_client(
+    port: int, sender: str, patient: str, messages: list[Path]
+) -> list[dict[str, str]]:
+    """What node-hl7-client was answered when it sent an admission of its own making and HL7 v2 ``messages``, in order.
+
+    ``sender``: an organisation number; ``patient``: a national number. Raises ``AssertionError`` with its complaint
+    when it failed.
+    """
+    seen = _seen("hl7.mjs", str(port), sender, patient, *map(str, messages))
+    answers: list[dict[str, str]] = seen["answers"]
+    return answers
+
+
 def _seen(program: str, *arguments: str) -> dict[str, Any]:
     done = _run(_installed(), "node", program, *arguments)
     if done.returncode != 0:

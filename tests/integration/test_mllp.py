@@ -17,13 +17,13 @@ from sqlalchemy import func, select
 
 from carepath.cli.mllp import mllp
 from carepath.cli.output import Trouble
+from carepath.delivery.frames import framed
 from carepath.store.blind import Keys
 from carepath.store.database import open_database
 from carepath.store.tables import events
-from consumers.frames import framed
-from tests.integration import java_peer
+from tests.integration import java_peer, node_peer
 from tests.integration.mllp import Listening, listening
-from tests.unit.hl7v2 import FNR, REFERRAL, REPORT, Letter, adt, pid, pv1
+from tests.unit.hl7v2 import FNR, HOSPITAL, REFERRAL, REPORT, Letter, adt, pid, pv1
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,23 @@ def test_mllp_send(listener: Listening, tmp_path: Path) -> None:
     command = [str(program), "--file", str(file), "--port", str(listener.port), "127.0.0.1"]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     assert done.stdout.count(b"MSA|AA|S") == 2
+
+
+def test_node_hl7_client(listener: Listening, tmp_path: Path) -> None:
+    """The JavaScript client makes a message of its own, sends it and others on one line, and reads the answers."""
+    letters = [
+        replace(adt("A03", pid(), pv1(visit="NODE", ends="20261121100000")), id="J2"),
+        replace(REFERRAL, id="J3"),
+        replace(REPORT, id="J4"),
+        replace(adt("A01", pid(number="15720255179")), id="J5"),
+    ]
+    files = [tmp_path / f"{letter.id}.hl7" for letter in letters]
+    for file, letter in zip(files, letters, strict=True):
+        file.write_bytes(letter.source)
+    answers = node_peer.node_hl7_client(listener.port, HOSPITAL, FNR, files)
+    told = [(answer["code"], answer["about"]) for answer in answers]
+    assert told == [("AA", "NODE1"), *(("AA", f"J{n}") for n in (2, 3, 4)), ("AE", "J5")]
+    assert (answers[-1]["place"], answers[-1]["error"]) == ("PID", "102")
 
 
 # --- what is no message

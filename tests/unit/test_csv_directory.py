@@ -94,6 +94,18 @@ def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark() -> None:
         ),
         ("key,name,endpoint\na,A,file:///a\n", ["line 2, column endpoint: must be an http"]),
         ("key,name,endpoint\na,A,http://u:p@h\n", ["line 2, column endpoint: must be an http"]),
+        (
+            "key,name,dialect,transport\na,A,kith,mllp://h:1\nb,B,hl7v2,mllp://u@h:1\n",
+            ["line 2, column transport: goes with", "line 3, column transport: must be edi, mllp"],
+        ),
+        (
+            "key,name,dialect,transport\na,A,kith,edi\nb,B,hl7v2,mllp://h\nc,C,hl7v2,mllp://h:1/x\n",
+            [
+                "line 2, column transport: edi needs a HER-id",
+                *(f"line {n}, column transport: must be edi, mllp" for n in (3, 4)),
+            ],
+        ),
+        ("key,name,transport\na,A,edi\n", ["line 2, column transport: goes with", "line 2"]),
         ("key,name,endpoint\na,A,http://h/?a=b\n", ["line 2, column endpoint: must be an http"]),
         ("key,name,endpoint\na,A,http://h:x/\n", ["line 2, column endpoint: must be an http"]),
         (

@@ -8,15 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carepath import texts
-from carepath.cli.demo.people import REFERENCES
+from carepath.cli.demo import spoken
+from carepath.cli.demo.people import REFERENCES, parties
+from carepath.cli.demo.spoken import Language
 from carepath.cli.demo.story import Step, latest_saturday, story
-from fhir_mappings import inbound, outbound
+from fhir_mappings import formats, inbound, outbound
 from fhir_mappings.options import Options
 from pathways.events import EventCode
 from pathways.messages import Message
 
 SATURDAY = date(2026, 3, 14)
 STEPS = story(SATURDAY)
+DATED = ("early-notice", "home-report", "report")
+"""What PLO has no other time for than when it was written."""
 
 
 @given(st.dates(date(2020, 1, 1), date(2100, 1, 1)))
@@ -94,3 +98,35 @@ def test_every_message_can_be_read(step: Step) -> None:
     assert (read.happened, read.written, read.facts) == (meant.happened, meant.written, meant.facts)
     assert set(meant.keys) <= set(read.keys)
     assert (read.patient, read.author) == (meant.patient, meant.author)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_every_step_says_the_same_in_its_senders_language(step: Step) -> None:
+    """PLO and HL7 v2 say what they can: which event, when, of whom, to whom, and of which stay."""
+    language = spoken.language(step)
+    source = spoken.source(step, "http://127.0.0.1:8000/fhir")
+    types = {Language.PLO: formats.KITH_XML, Language.HL7V2: formats.HL7_V2}
+    assert formats.media_type(source) == types.get(language, formats.FHIR_JSON)
+    read = inbound.read(source, Options(received=datetime.now(UTC)))
+    assert isinstance(read, Message)
+    meant = step.message
+    assert (read.code, read.activity) == (meant.code, meant.activity)
+    assert read.happened.at == (meant.written if step.name in DATED else meant.happened.at)
+    assert (read.written, read.target, read.author.name) == (
+        meant.written,
+        meant.target,
+        meant.author.name,
+    )
+    assert read.patient is not None
+    assert meant.patient is not None
+    assert {*read.patient.identifiers} == {*meant.patient.identifiers}
+    for one, to in zip(read.destinations, meant.destinations, strict=True):
+        assert {*one.party.identifiers} & {*to.party.identifiers}
+
+
+def test_one_hospital_speaks_plo_and_another_hl7_v2() -> None:
+    """And one receiver in the municipality gets its updates as PLO."""
+    said = {(step.sender.partition("-")[0], spoken.language(step)) for step in STEPS}
+    assert {("bjorkelia", Language.PLO), ("slagen", Language.HL7V2)} <= said
+    assert ("bjorkelia", Language.HL7V2) not in said
+    assert [one.key for one in parties() if one.dialect == "kith"] == ["solvik-hjemmesykepleie"]

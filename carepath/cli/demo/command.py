@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import httpx
-import orjson
 import typer
 from rich.text import Text
 from starlette.applications import Starlette
 
 from carepath import texts
 from carepath.cli import local, output, publish, server, timeline, web, where
-from carepath.cli.demo import people
+from carepath.cli.demo import mllp, people, spoken
 from carepath.cli.demo.clock import Clock
 from carepath.cli.demo.issuer import CLIENT, DemoIssuer
+from carepath.cli.demo.spoken import Language as Spoken
 from carepath.cli.demo.story import latest_saturday, story
 from carepath.cli.demo.week import SPAN, Step
 from carepath.cli.options import Language, settings
@@ -32,8 +32,11 @@ from carepath.settings import Settings
 from carepath.wiring import people as members
 from carepath.wiring.server import application
 from carepath.wiring.store import migrate, open_store
-from fhir_mappings import outbound
+from fhir_mappings import inbound
+from fhir_mappings.hl7v2.answers import code_of
 from fhir_mappings.html import to_text
+from fhir_mappings.options import Options
+from pathways.messages import Message
 from pathways.moments import Moment
 from pathways.parties import Identifier
 
@@ -151,9 +154,13 @@ def _tell(chosen: Settings, folder: Path) -> dict[str, tuple[Step, datetime]]:
     """The story, with a clock that begins when it does; then what is left open."""
     steps = story(latest_saturday(datetime.now(texts.ZONE).date()))
     output.say(Text(texts.render("demo.clock", {}, chosen.language), "dim"))
-    with open_store(chosen) as store, server.connect(chosen.address) as client:
+    with (
+        open_store(chosen) as store,
+        server.connect(chosen.address) as client,
+        mllp.listening(chosen, HOST) as port,
+    ):
         clock = Clock(chosen, store.database, steps[0].message.happened.at)
-        told = _Teller(chosen, folder, client, clock).tell(steps)
+        told = _Teller(chosen, folder, client, clock, port).tell(steps)
         open_ = clock.still_open()
     key, params = ("demo.still-open", {"number": str(open_)}) if open_ else ("demo.all-closed", {})
     output.say(Text(texts.render(key, params, chosen.language), "bold"))
@@ -168,18 +175,25 @@ class _Teller:
     folder: Path
     client: httpx.Client
     clock: Clock
-    names: dict[str, str] = field(default_factory=lambda: {p.key: p.name for p in people.parties()})
+    mllp_port: int
+    names: dict[str, str] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
     alarms: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Who is told in another language than FHIR is said with it."""
+        for party in people.parties():
+            told = texts.render("demo.as-plo", {"name": party.name}, self.chosen.language)
+            self.names[party.key] = told if party.dialect == "kith" else party.name
 
     def tell(self, steps: Sequence[Step]) -> dict[str, tuple[Step, datetime]]:
         """Every step by name, with the moment at which it had been taken in."""
         done: dict[str, tuple[Step, datetime]] = {}
         for step in steps:
             self._wait(step.message.written)
-            self._post(self.client, step)
+            message = self._send(step)
             done[step.name] = (step, datetime.now(UTC))
-            self._say(step, self._newly_told(self.client, step))
+            self._say(step, self._newly_told(message))
         self._wait(steps[-1].message.written + SPAN)
         return done
 
@@ -210,18 +224,27 @@ class _Teller:
         output.say(Text.assemble((f"{when}  ", "dim"), (said, "bold yellow")))
         output.say(Text(" " * 4 + texts.render("demo.alarm", {"names": told}, language), "yellow"))
 
-    def _post(self, client: httpx.Client, step: Step) -> None:
-        source = orjson.dumps(outbound.write(step.message, base_url=f"{self.chosen.address}/fhir"))
-        (self.folder / f"{step.name}.json").write_bytes(source)
-        client.headers["X-Carepath-Org"] = step.sender
-        receipt = publish.receipt(step.name, publish.post(client, source))
-        if receipt.answer != "ok":
-            raise output.Trouble(f"the step {step.name} was refused.", "\n".join(receipt.details))
+    def _send(self, step: Step) -> str:
+        """As its sender's system does; the message's id."""
+        source = spoken.source(step, f"{self.chosen.address}/fhir")
+        language = spoken.language(step)
+        (self.folder / f"{step.name}.{language}").write_bytes(source)
+        if language is Spoken.HL7V2:
+            answer = mllp.send(source, HOST, self.mllp_port)
+            refused = answer.decode() if code_of(answer) != "AA" else None
+        else:
+            self.client.headers["X-Carepath-Org"] = step.sender
+            receipt = publish.receipt(step.name, publish.post(self.client, source))
+            refused = None if receipt.answer == "ok" else "\n".join(receipt.details)
+        if refused is not None:
+            raise output.Trouble(f"the step {step.name} was refused.", refused)
+        understood = inbound.read(source, Options(received=datetime.now(UTC)))
+        return understood.id if isinstance(understood, Message) else step.message.id
 
-    def _newly_told(self, client: httpx.Client, step: Step) -> list[str]:
-        """The names of those whom this very step has told."""
-        message = step.message.id
-        keys = {(message, key) for key in where.receivers(where.ask(client, message))}
+    def _newly_told(self, message: str) -> list[str]:
+        """The names of those whom this very message has told."""
+        self.client.headers.pop("X-Carepath-Org", None)
+        keys = {(message, key) for key in where.receivers(where.ask(self.client, message))}
         new, self.told = keys - self.told, self.told | keys
         return sorted(self.names.get(key, key) for _, key in new)
 
@@ -230,9 +253,11 @@ class _Teller:
         when = texts.moment(step.message.happened, language)
         joined = {"names": "; ".join(names)}
         told = texts.render("demo.told" if names else "demo.nobody", joined, language)
-        output.say(
-            Text.assemble((f"{when}  ", "dim"), (texts.render(step.text, {}, language), "bold"))
-        )
+        sentence = (texts.render(step.text, {}, language), "bold")
+        line = [(f"{when}  ", "dim"), sentence]
+        if (spoken_in := spoken.language(step)) is not Spoken.FHIR:
+            line.append((f"  {texts.render(f'demo.in.{spoken_in}', {}, language)}", "cyan"))
+        output.say(Text.assemble(*line))
         output.say(Text.assemble(" " * 4, (f"→ {told}", "green" if names else "dim")))
 
 
@@ -243,6 +268,7 @@ def _suggest(chosen: Settings, folder: Path, told: dict[str, tuple[Step, datetim
     at = "" if address.endswith(":8000") else f" --url {address}"
     number = people.PATIENT.identifiers[0].value
     resent, before = told[_RESENT][0], told[_SHOWN_AS_OF][1]
+    resent_file = folder / f"{resent.name}.{spoken.language(resent)}"
     output.say()
     output.say(Text(texts.render("demo.serving", {"url": address}, language), "bold"))
     output.say(texts.render("demo.pages", {"url": address}, language))
@@ -252,7 +278,8 @@ def _suggest(chosen: Settings, folder: Path, told: dict[str, tuple[Step, datetim
         "demo.before": f"{program} timeline {number} --as-of {before:%Y-%m-%dT%H:%M:%S.%f}Z{at}",
         "demo.follow": f"{program} subscribe --as solvik-tildeling --since 0{at}",
         "demo.where": f"{program} where {resent.message.id}{at}",
-        "demo.publish": f"{program} publish --as {resent.sender} {folder}/{resent.name}.json{at}",
+        "demo.publish": f"{program} publish --as {resent.sender} {resent_file}{at}",
+        "demo.convert": f"{program} convert {resent_file}",
         "demo.directory": f"{program} org list --database-url {chosen.database_url}",
         "demo.fhir": f"curl '{address}/fhir/Encounter?_sort=-_lastUpdated'",
     }

@@ -17,6 +17,7 @@ from carepath.cli.demo.week import (
     SPAN,
     STAY,
     TRAINING,
+    VISIT,
     Step,
     Week,
 )
@@ -57,7 +58,8 @@ def story(saturday: date) -> list[Step]:
     kin = _relative(week)
     stays = [*_night(week), *_stay(week), appointed, *kin, *_question(week), promised, absent]
     stays.append(delayed)
-    return [*stays, *_discharge(week, done), *_referral(week)]
+    *referral, booked = _referral(week)
+    return [*stays, *_discharge(week, done), *referral, *_visit(week), booked]
 
 
 def _choice(week: Week) -> list[Step]:
@@ -141,18 +143,18 @@ def _stay(week: Week) -> list[Step]:
         title="Legemidler i bruk", text="Prednisolon 5 mg, tiotropium, salbutamol ved behov."
     )
     moved = StayFacts(
-        provider=REFERENCES["bjorkelia"], ward="Lungemedisinsk sengepost", identifiers=stay
+        begins=right.begins, provider=admitted.provider, ward=admitted.ward, identifiers=stay
     )
-    admission = week.step("admission", "bjorkelia-obs", "Sat 04:05", C.ADMISSION, STAY, admitted)
-    correction = week.step("correction", "bjorkelia-obs", "Sat 03:50", C.ADMISSION, STAY, right)
+    ward, nursing = "bjorkelia-obs", "solvik-hjemmesykepleie"
+    admission = _to(week.step("admission", ward, "Sat 04:05", C.ADMISSION, STAY, admitted), nursing)
+    correction = _to(week.step("correction", ward, "Sat 03:50", C.ADMISSION, STAY, right), nursing)
+    notice = week.step("early-notice", ward, "Sat 10:00", C.EARLY_NOTICE, STAY, early)
     return [
         admission,
         replace(admission, name="duplicate"),
         _revising(correction, admission, week.at("Sat 07:30")),
-        week.step("early-notice", "bjorkelia-obs", "Sat 10:00", C.EARLY_NOTICE, STAY, early),
-        week.step(
-            "home-report", "solvik-hjemmesykepleie", "Sat 11:20", C.ADMISSION_REPORT, STAY, home
-        ),
+        _to(notice, "solvik-tildeling"),
+        _to(week.step("home-report", nursing, "Sat 11:20", C.ADMISSION_REPORT, STAY, home), ward),
         week.step("moved", "bjorkelia-lunge", "Sun 13:15", C.TRANSFER, STAY, moved),
         week.step("late", "brygga-legesenter", "Sat 09:10", C.MEDICATION_LIST, STAY, medicines),
     ]
@@ -254,41 +256,43 @@ def _measure(week: Week) -> tuple[Step, Step, Step]:
 
 def _discharge(week: Week, trained: Step) -> list[Step]:
     """Friday 14:40 ready, withdrawn, ready again; home on Monday with the report."""
-    stay = (week.number(STAY),)
-    ready = StayFacts(identifiers=stay)
-    fever = StayFacts(note="feber, må ses an over helgen", identifiers=stay)
-    can = StayFacts(can_receive=True, receive_from=week.moment("next Mon 10:00"), identifiers=stay)
-    journey = StayFacts(
+    ready = StayFacts(identifiers=(week.number(STAY),))
+    fever = replace(ready, note="feber, må ses an over helgen")
+    can = replace(ready, can_receive=True, receive_from=week.moment("next Mon 10:00"))
+    journey = replace(
+        ready,
         departs=week.moment("next Mon 09:15"),
         transport="helseekspress",
         medicines_days=3,
         equipment="rullator",
         key="nøkkelboks ved døren",
-        identifiers=stay,
     )
-    left = StayFacts(
+    left = replace(
+        ready,
         ends=week.moment("next Mon 09:20"),
         provider=REFERENCES["bjorkelia"],
         disposition="hjem med kommunale tjenester",
-        identifiers=stay,
     )
     report = ReportFacts(
         title="Sykepleiers utskrivningsrapport",
         text="Oksygen 1 liter. Inhalasjoner morgen og kveld. Trenger hjelp til stell den første uken.",
     )
-    ward, office = "bjorkelia-lunge", "solvik-tildeling"
+    ward, office, nursing = "bjorkelia-lunge", "solvik-tildeling", "solvik-hjemmesykepleie"
+    first = week.step("ready", ward, "Fri 14:40", C.DISCHARGE_READY, STAY, ready)
+    withdrawn = week.step("withdrawn", ward, "Fri 19:30", C.DISCHARGE_READY_WITHDRAWN, STAY, fever)
+    again = week.step("ready-again", ward, "next Sun 11:00", C.DISCHARGE_READY, STAY, ready)
     return [
-        week.step("ready", ward, "Fri 14:40", C.DISCHARGE_READY, STAY, ready),
+        _to(first, office),
         week.step("answer", office, "Fri 15:05", C.CAPACITY_ANSWER, STAY, can),
-        week.step("withdrawn", ward, "Fri 19:30", C.DISCHARGE_READY_WITHDRAWN, STAY, fever),
-        week.step("ready-again", ward, "next Sun 11:00", C.DISCHARGE_READY, STAY, ready),
+        _to(withdrawn, office),
+        _to(again, office),
         week.step("answer-again", office, "next Sun 12:10", C.CAPACITY_ANSWER, STAY, can),
         week.step("journey", ward, "next Sun 14:00", C.DEPARTURE_PLANNED, STAY, journey),
         trained,
         week.step("offer", office, "next Mon 07:45", C.OFFER_READY, STAY, ready),
-        week.step("discharge", ward, "next Mon 09:20", C.DISCHARGE, STAY, left),
-        week.step("report", ward, "next Mon 09:40", C.DISCHARGE_REPORT, STAY, report),
-        week.step("home", "solvik-hjemmesykepleie", "next Mon 10:25", C.RECEIVED_HOME, STAY, ready),
+        _to(week.step("discharge", ward, "next Mon 09:20", C.DISCHARGE, STAY, left), nursing),
+        _to(week.step("report", ward, "next Mon 09:40", C.DISCHARGE_REPORT, STAY, report), nursing),
+        week.step("home", nursing, "next Mon 10:25", C.RECEIVED_HOME, STAY, ready),
     ]
 
 
@@ -331,6 +335,22 @@ def _referral(week: Week) -> list[Step]:
             "booked", "bjorkelia-lunge", "next Wed 08:45", C.REFERRAL_SCHEDULED, REFERRAL, booked
         ),
     ]
+
+
+def _visit(week: Week) -> list[Step]:
+    """An evening at the emergency ward of the other hospital, whose system tells home nursing of it."""
+    nursing = "solvik-hjemmesykepleie"
+    arrived = StayFacts(
+        encounter_class="EMER",
+        stay_kind=StayKind.EMERGENCY_WARD,
+        begins=week.moment("next Tue 18:40"),
+        ward="Akuttmottaket",
+        identifiers=(week.number(VISIT),),
+    )
+    left = replace(arrived, stay_kind=None, ends=week.moment("next Tue 21:30"), disposition="hjem")
+    visit = week.step("visit", "slagen-akutt", "next Tue 18:40", C.ADMISSION, VISIT, arrived)
+    over = week.step("visit-over", "slagen-akutt", "next Tue 21:30", C.DISCHARGE, VISIT, left)
+    return [_to(visit, nursing), _to(over, nursing)]
 
 
 def _to(step: Step, receiver: str) -> Step:

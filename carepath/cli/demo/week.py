@@ -38,9 +38,11 @@ CHOICE: Final = Identifier(NUMBERS, "choice-1")
 REFERRAL: Final = Identifier(NUMBERS, "referral-1")
 QUESTION: Final = Identifier(NUMBERS, "question-1")
 TRAINING: Final = Identifier(NUMBERS, "training-1")
+VISIT: Final = Identifier(NUMBERS, "visit-1")
 _RANK: Final[Mapping[Identifier, KeyRank]] = {
     CONTACT: KeyRank.STAY,
     STAY: KeyRank.STAY,
+    VISIT: KeyRank.STAY,
     CHOICE: KeyRank.REFERRAL,
     REFERRAL: KeyRank.REFERRAL,
     QUESTION: KeyRank.CONVERSATION,
