@@ -32,9 +32,11 @@ from carepath.api.guard import Guard
 from carepath.api.headers import SecurityHeaders
 from carepath.api.health import livez, metrics, readyz
 from carepath.api.history import history
+from carepath.api.inside import Inside
 from carepath.api.kith import kith_messages
 from carepath.api.mailbox import confirm, mailbox
 from carepath.api.metadata import metadata
+from carepath.api.mirror import Mirror
 from carepath.api.open_mode import OpenModeGuard
 from carepath.api.openapi import openapi
 from carepath.api.payment_days import payment_days_
@@ -190,13 +192,15 @@ class _Broker(Starlette):
     @override
     def build_middleware_stack(self) -> ASGIApp:
         address: str = self.state.context.address
-        return SecurityHeaders(super().build_middleware_stack(), address=address)
+        return SecurityHeaders(Mirror(super().build_middleware_stack()), address=address)
 
 
 def _doors(
     context: Context, routes: Sequence[BaseRoute], own_door: Collection[str]
 ) -> Iterator[Middleware]:
-    """Who is let in, and how often: whoever is near, in open mode, else whoever signs in."""
+    """Who is let in where, and how often: whoever is near, in open mode, else whoever signs in."""
+    if context.metrics_port:
+        yield Middleware(Inside, port=context.metrics_port)
     throttle = Throttle(context.limits, lambda limit: context.metrics.throttled.labels(limit).inc())
     counted = Middleware(Clients, throttle=throttle, open_mode=context.open_mode)
     if context.open_mode:

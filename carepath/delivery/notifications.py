@@ -10,11 +10,12 @@ from typing import Any, Final
 import orjson
 
 from carepath.delivery.content import resource
+from carepath.service.viewers import receiver
 from carepath.store import disclosures as ids
 from carepath.store import resources, subscriptions
 from carepath.store.database import Connection
 from carepath.store.feed import RESTORED, Item
-from carepath.store.resources import Stored, Viewer
+from carepath.store.resources import Stored
 from carepath.store.subscriptions import Event, Subscribed
 from carepath.store.times import instant
 from fhir_mappings import notification as fhir
@@ -145,7 +146,7 @@ def parts(
     places = [_place(event) for event in events]
     found = {
         (stored.type, stored.id): stored
-        for stored in resources.each(conn, {*filter(None, places)}, Viewer(reader, now))
+        for stored in resources.each(conn, {*filter(None, places)}, receiver(reader, now))
     }
     made: list[Part] = []
     for event, place in zip(events, places, strict=True):

@@ -3,11 +3,11 @@
 import secrets
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from carepath.store import subscription_resources, subscriptions
+from carepath.store import hooks, subscription_resources, subscriptions
 from carepath.store.blind import Keys
 from carepath.store.database import Connection
 from carepath.store.resources import Stored
@@ -62,6 +62,13 @@ def show(
         _keep(conn, keys, standing(orjson.loads(shown.body), status, error), now)
 
 
+def ask_anew(conn: Connection, keys: Keys, found: Subscribed, now: datetime) -> None:
+    """As if its client had asked for it once more, just as it is. ``found`` is locked."""
+    stands = _asked(replace(found, status=SubscriptionStatus.REQUESTED), now)
+    hooks.put(conn, stands)
+    show(conn, keys, found.id, stands.status, None, now)
+
+
 def end(conn: Connection, keys: Keys, now: datetime) -> None:
     """Those whose time is over are off."""
     for one in subscriptions.ended(conn, micros(now)):
@@ -69,6 +76,22 @@ def end(conn: Connection, keys: Keys, now: datetime) -> None:
         if found is not None and found.over(micros(now)):
             subscriptions.turn_off(conn, one.id)
             show(conn, keys, one.id, SubscriptionStatus.OFF, None, now)
+
+
+def end_open_mode(conn: Connection, keys: Keys, now: datetime) -> list[str]:
+    """Who signs in stands for somebody: nobody for all, as in open mode. What was subscribed to all is off; its ids."""
+    ended = []
+    for one in subscriptions.of_everything(conn):
+        if subscriptions.locked(conn, one.id) is not None:
+            subscriptions.turn_off(conn, one.id)
+            show(conn, keys, one.id, SubscriptionStatus.OFF, _SIGNED_IN, now)
+            ended.append(one.id)
+    return ended
+
+
+_SIGNED_IN: Final = (
+    "made in open mode, for the feeds of all: subscribe as the organisation that you sign in for"
+)
 
 
 def _of(asked: Asked) -> dict[str, Any]:

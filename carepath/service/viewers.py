@@ -16,6 +16,7 @@ Nobody who is not named here sees anything about a patient.
 from collections.abc import Iterable
 from typing import Final
 
+from carepath.service.parts import parts
 from carepath.store.blind import Keys
 from carepath.store.database import Connection
 from carepath.store.disclosures import Disclosures, Right
@@ -56,12 +57,19 @@ def without_reading(
     """The same for everybody but citizens, who see nothing by it: for them the store has to be read."""
     collected = Disclosures() if disclosed is None else disclosed
     if actor.role is Role.OPEN:
-        return Viewer(actor.party, now, disclosed=collected)
+        return Viewer(actor.party, now, disclosed=collected, parts=parts)
     if actor.role in AT_WORK and actor.party is not None:
         own = next((key for key in actor.readers if key != actor.party), None)
         name = professional(keys, actor.name) if actor.person and actor.name else None
-        return Viewer(actor.party, now, person=own, professional=name, disclosed=collected)
+        return Viewer(
+            actor.party, now, person=own, professional=name, disclosed=collected, parts=parts
+        )
     return Viewer(actor.reader, now, sights=(), disclosed=collected)
+
+
+def receiver(reader: str | None, now: int) -> Viewer:
+    """Whose feed it is, by the reader's key; ``None``: the operator."""
+    return Viewer(reader, now, parts=parts)
 
 
 def rights(seen: Iterable[Sight]) -> dict[str, Right]:

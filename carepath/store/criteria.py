@@ -144,6 +144,28 @@ def is_narrow(criteria: Iterable[Criterion]) -> bool:
     return any(isinstance(one, _NARROW) for one in criteria)
 
 
+def names(criteria: Iterable[Criterion]) -> frozenset[str]:
+    """The parameters whose values are compared."""
+    found: set[str] = set()
+    for one in criteria:
+        inner = one.criterion if isinstance(one, Not) else one
+        if isinstance(inner, Not):
+            found |= names((inner,))
+        elif not isinstance(inner, ById | ByPatient | ByBearer) and inner.name is not None:
+            found.add(inner.name)
+    return frozenset(found)
+
+
+def updated_within(criterion: Criterion, at: int) -> bool:
+    """Whether a resource that was updated ``at`` then is what is asked for, where that is what is asked."""
+    if isinstance(criterion, Not):
+        asks = LAST_UPDATED in names((criterion,))
+        return not (asks and updated_within(criterion.criterion, at))
+    if not isinstance(criterion, ByDate) or criterion.name != LAST_UPDATED:
+        return True
+    return any(_IS_AT[one.prefix](one, at) for one in criterion.ranges)
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """Makes conditions of the criteria of one search of a type."""
@@ -312,6 +334,18 @@ _COMPARE: Final[dict[str, Compare]] = {
 """How a time, from its first microsecond to its last, compares with a searched one: an absent end is open."""
 
 PREFIXES: Final = frozenset(_COMPARE)
+_IS_AT: Final[dict[str, Callable[[Range, int], bool]]] = {
+    "eq": lambda t, at: t.low <= at < t.high,
+    "ne": lambda t, at: not t.low <= at < t.high,
+    "gt": lambda t, at: at >= t.high,
+    "lt": lambda t, at: at < t.low,
+    "ge": lambda t, at: at >= t.low,
+    "le": lambda t, at: at < t.high,
+    "sa": lambda t, at: at >= t.high,
+    "eb": lambda t, at: at < t.low,
+    "ap": lambda t, at: t.low <= at < t.high,
+}
+"""The same of a moment that is known."""
 
 
 def _compared(time: Range, first: Side, last: Side) -> ColumnElement[bool]:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Connection,
     and_,
     case,
-    exists,
     false,
     func,
     not_,
@@ -22,25 +21,45 @@ from sqlalchemy import (
     tuple_,
 )
 
-from carepath.store.resources import NEWEST, Stored, Viewer, each, shown, stored, visible
+from carepath.store.indexing import Found
+from carepath.store.parts import seen
+from carepath.store.resources import Stored, Viewer, each, given, newest, stored, visible
+from carepath.store.rights import partly
 from carepath.store.tables import resource_dates, resources
+from carepath.store.times import micros
 
-CARE: Final[Mapping[str, str | None]] = {
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """The search parameter that says when care was given.
+
+    ``until``: what goes on until it is done; then one of these parameters, of the Task with the same id, says when
+    that was. Its status says whether it is.
+    """
+
+    date: str
+    until: tuple[str, ...] = ()
+
+
+CARE: Final[Mapping[str, Care | None]] = {
     "Patient": None,
     "RelatedPerson": None,
-    "EpisodeOfCare": "date",
-    "Encounter": "date",
-    "ServiceRequest": "authored",
+    "EpisodeOfCare": Care("date"),
+    "Encounter": Care("date"),
+    "ServiceRequest": Care("authored", until=("modified",)),
     "CareTeam": None,
-    "Consent": "date",
-    "CarePlan": "date",
-    "Appointment": "date",
-    "Task": "authored-on",
-    "Communication": "sent",
-    "Composition": "date",
-    "Provenance": "when",
+    "Consent": Care("date"),
+    "CarePlan": Care("date"),
+    "Appointment": Care("date"),
+    "Task": Care("authored-on", until=("period", "modified")),
+    "Communication": Care("sent"),
+    "Composition": Care("date"),
+    "Provenance": Care("when"),
 }
-"""What is about a patient, in the order it is given; and the search parameter that says when care was given."""
+"""What is about a patient, in the order it is given; and when that was."""
+AT_ONCE: Final = 50
+"""Rows at least that are read where those before were not all to be shown."""
+_DONE: Final = ("completed", "cancelled", "rejected", "failed", "revoked", "entered-in-error")
 _RANKS: Final = {type_: rank for rank, type_ in enumerate(CARE)}
 
 
@@ -69,8 +88,12 @@ class Place:
 
 def total(conn: Connection, asked: Everything) -> int:
     """How many there are on all pages."""
-    wanted = select(func.count()).select_from(resources).where(*_where(asked))
-    return conn.execute(wanted).scalar_one()
+    part, where = partly(asked.viewer), _where(asked)
+    whole = select(func.count()).select_from(resources).where(*where, not_(part))
+    rows = [
+        stored(row) for row in conn.execute(newest(asked.viewer).where(*where, part)).mappings()
+    ]
+    return conn.execute(whole).scalar_one() + len(_seen(conn, rows, asked))
 
 
 def page(
@@ -81,11 +104,30 @@ def page(
     ``more`` beyond them are looked for, not given out.
     """
     rank = case(_RANKS, value=resources.c.type, else_=len(_RANKS))
-    wanted = NEWEST.where(*_where(asked)).order_by(rank, resources.c.id).limit(count + more)
-    if after is not None:
-        wanted = wanted.where(tuple_(rank, resources.c.id) > tuple_(_RANKS[after.type], after.id))
-    found = [stored(row) for row in conn.execute(wanted).mappings()]
-    return [shown(one, asked.viewer) for one in found[:count]] + found[count:]
+    wanted = newest(asked.viewer).where(*_where(asked)).order_by(rank, resources.c.id)
+    found: list[Stored] = []
+    size = most = count + more
+    while len(found) < most:
+        begin = () if after is None else (_behind(rank, after),)
+        rows = [*conn.execute(wanted.where(*begin).limit(size)).mappings()]
+        found += _seen(conn, [*map(stored, rows)], asked)
+        if len(rows) < size:
+            break
+        after, size = Place(rows[-1]["type"], rows[-1]["id"]), max(size, AT_ONCE)
+    return [given(one, asked.viewer) for one in found[:count]] + found[count:most]
+
+
+def _behind(rank: ColumnElement[int], after: Place) -> ColumnElement[bool]:
+    return tuple_(rank, resources.c.id) > tuple_(_RANKS[after.type], after.id)
+
+
+def _seen(conn: Connection, rows: Sequence[Stored], asked: Everything) -> list[Stored]:
+    """As the viewer knows them; what they know in part is within the time of care by what they know."""
+    return [
+        one.stored
+        for one in seen(conn, rows, asked.viewer)
+        if one and (one.found is None or _within(one.stored.type, one.found, asked))
+    ]
 
 
 def organizations(conn: Connection, found: Sequence[Stored], viewer: Viewer) -> list[Stored]:
@@ -110,14 +152,41 @@ def _where(asked: Everything) -> list[ColumnElement[bool]]:
 
 
 def _cared(type_: str, asked: Everything) -> list[ColumnElement[bool]]:
-    """Within the time of care; what has no such time is left out by none."""
-    dates, name = resource_dates.c, CARE[type_]
-    missed = []
-    if asked.starts is not None:
-        missed.append(dates.ends < asked.starts)
-    if asked.ends is not None:
-        missed.append(dates.starts > asked.ends)
-    if name is None or not missed:
+    """Within the time of care; what has no such time is left out by none, and of what is known in part no row."""
+    care, missed = CARE[type_], []
+    if care is None:
         return []
+    if asked.starts is not None:
+        missed.append(_over(type_, care, asked.starts))
+    if asked.ends is not None:
+        began = _time(type_, care.date, resource_dates.c.starts)
+        missed.append(func.coalesce(began, asked.ends) > asked.ends)
+    return [or_(partly(asked.viewer), not_(or_(*missed)))] if missed else []
+
+
+def _over(type_: str, care: Care, starts: int) -> ColumnElement[bool]:
+    """Whether it was over before."""
+    ends = [_time("Task", name, resource_dates.c.ends) for name in care.until]
+    ended = func.coalesce(*ends, _time(type_, care.date, resource_dates.c.ends), starts) < starts
+    return and_(resources.c.status.in_(_DONE), ended) if care.until else ended
+
+
+def _time(type_: str, name: str, of: ColumnElement[int]) -> ColumnElement[int]:
+    dates = resource_dates.c
     mine = dates.type == type_, dates.id == resources.c.id, dates.name == name
-    return [not_(exists().where(*mine, or_(*missed)))]
+    return select(of).where(*mine).scalar_subquery()
+
+
+def _within(type_: str, found: Found, asked: Everything) -> bool:
+    """The same of what somebody knows in part."""
+    care, dates = CARE[type_], {name: (first, last) for name, first, last in found.dates}
+    if care is None or care.date not in dates:
+        return True
+    began, ended = dates[care.date]
+    if asked.ends is not None and began is not None and micros(began) > asked.ends:
+        return False
+    if care.until:
+        done = any(name == "status" and code in _DONE for name, _, code in found.values)
+        known = (dates[name][1] for name in care.until if name in dates)
+        ended = next(filter(None, known), None) if done else None
+    return asked.starts is None or ended is None or micros(ended) >= asked.starts

@@ -7,8 +7,9 @@ from sqlalchemy import Connection, select
 
 from carepath.store import codec
 from carepath.store.blind import Keys
-from carepath.store.rights import Viewer, of_entry, of_thread
-from carepath.store.tables import events, patient_identifiers, patients, threads
+from carepath.store.matters import matters
+from carepath.store.rights import Viewer, of_entry
+from carepath.store.tables import events, patient_identifiers, patients
 from pathways.messages import Record
 from pathways.parties import Identifier
 from pathways.pathway import Header, Thread
@@ -37,16 +38,14 @@ def handover(
 ) -> Known:
     """The patient under all their keys, as ``viewer`` may see them; ``codes`` are the events that are reports."""
     header = select(patients.c.body).where(patients.c.key == patient)
-    of, at = threads.c, events.c
-    matters = select(of.body).where(of.patient.in_(linked), *of_thread(viewer, of.patient, of.id))
+    at = events.c
     written = at.patient.in_(linked) & at.code.in_(codes)
     read = of_entry(viewer, at.patient, at.thread, at.id)
     newest = select(events).where(written, *read).order_by(events.c.happened.desc()).limit(REPORTS)
-    found = (codec.thread(body) for body in conn.execute(matters.order_by(of.id)).scalars())
     return Known(
         identifiers=_identifiers(conn, keys, linked),
         header=located(codec.header(conn.execute(header).scalar_one()), viewer, patient),
-        threads=[thread for thread in found if thread.is_open],
+        threads=[one for one in matters(conn, viewer, linked) if one.is_open],
         reports=[codec.record(row) for row in conn.execute(newest).mappings()],
     )
 

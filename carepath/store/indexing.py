@@ -4,7 +4,7 @@ Rows written before migration 0004, or by the release before while both run, are
 for; ``carepath rebuild`` makes them found by everything.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -41,12 +41,16 @@ def write(
     conn: Connection, keys: Keys, new: Mapping[Place, Found], changed: Mapping[Place, Found]
 ) -> None:
     """Let resources be found by this and nothing else. ``new`` are those that nothing is known of yet."""
-    for table, rows in (
+    for table, rows in _tables(keys):
+        insert_new(conn, table, [*rows(new), *_changes(conn, table, rows(changed), {*changed})])
+
+
+def _tables(keys: Keys) -> Sequence[tuple[Table, Callable[[Mapping[Place, Found]], list[Row]]]]:
+    return (
         (resource_values, _values),
         (resource_dates, _dates),
         (resource_tokens, _tokens(keys)),
-    ):
-        insert_new(conn, table, [*rows(new), *_changes(conn, table, rows(changed), {*changed})])
+    )
 
 
 def _changes(
@@ -64,6 +68,20 @@ def _changes(
         rows = [dict(zip(names, one, strict=True)) for one in gone]
         conn.execute(_GONE[table.name], [{f"_{name}": row[name] for name in key} for row in rows])
     return [row for place, row in asked.items() if place not in there]
+
+
+def differing(
+    conn: Connection, keys: Keys, told: Mapping[Place, Found], names: Collection[str]
+) -> set[Place]:
+    """Those that are found by one of these parameters by something else than this."""
+    other: set[Place] = set()
+    for table, rows in _tables(keys):
+        columns = [column.name for column in table.columns]
+        wanted = {tuple(row[name] for name in columns) for row in rows(told)}
+        differs = wanted ^ _there(conn, table, {*told})
+        at = columns.index("name")
+        other |= {row[:2] for row in differs if row[at] in names}
+    return other
 
 
 def _there(conn: Connection, table: Table, changed: set[Place]) -> set[tuple[Any, ...]]:

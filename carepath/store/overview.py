@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, func, select
 
 from carepath.store import codec
-from carepath.store.rights import Viewer, of_entry, of_person, of_thread
-from carepath.store.tables import events, patients, promises, threads
-from carepath.store.times import instant, micros
-from pathways.messages import Record
-from pathways.pathway import Header, Thread, fold
+from carepath.store import matters as store
+from carepath.store.rights import Viewer, of_entry, of_person, of_promise
+from carepath.store.tables import events, patients, promises
+from carepath.store.times import instant
+from pathways.pathway import Header, Thread
 from pathways.promises import PromiseState
 
 
@@ -61,7 +61,7 @@ def owed(conn: Connection, viewer: Viewer, keys: Collection[str]) -> dict[str, l
     at = promises.c
     is_open = at.state == PromiseState.OPEN.value
     found: dict[str, list[datetime]] = {}
-    seen = of_thread(viewer, at.patient, at.thread)
+    seen = of_promise(viewer, at.patient, at.thread, at.id)
     query = select(at.patient, at.due).where(at.patient.in_(keys), is_open, *seen)
     for key, due in conn.execute(query):
         found.setdefault(key, []).append(instant(due))
@@ -81,21 +81,8 @@ def matters(
     conn: Connection, viewer: Viewer, linked: Collection[str], as_of: datetime | None
 ) -> list[Thread]:
     """The patients' threads as they stand, or as they stood at a moment; the newest first."""
-    seen = of_thread(viewer, threads.c.patient, threads.c.id)
-    query = select(threads.c.body).where(threads.c.patient.in_(linked), *seen)
-    known = [codec.thread(body) for (body,) in conn.execute(query)]
-    if as_of is not None:
-        records = _records(conn, linked, as_of)
-        known = [fold(thread, records[thread.id]) for thread in known if thread.id in records]
+    known = store.matters(conn, viewer, linked, as_of)
     return sorted(known, key=lambda t: (t.last is not None, t.last, t.id), reverse=True)
-
-
-def _records(conn: Connection, linked: Collection[str], as_of: datetime) -> dict[str, list[Record]]:
-    query = select(events).where(events.c.patient.in_(linked), events.c.received <= micros(as_of))
-    found: dict[str, list[Record]] = {}
-    for row in conn.execute(query).mappings():
-        found.setdefault(row["thread"], []).append(codec.record(row))
-    return found
 
 
 def _known(row: RowMapping) -> Known:

@@ -3,16 +3,15 @@
 Times are microseconds.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     RowMapping,
+    Select,
     and_,
     exists,
     func,
@@ -20,9 +19,12 @@ from sqlalchemy import (
     select,
 )
 
+from carepath.store.parts import Seen, seen
+from carepath.store.rights import Conditions, partly
 from carepath.store.rights import Viewer as Viewer  # noqa: PLC0414 -- told on
 from carepath.store.rights import granted as granted  # noqa: PLC0414 -- told on
 from carepath.store.rights import visible as visible  # noqa: PLC0414 -- told on
+from carepath.store.stored import Stored as Stored  # noqa: PLC0414 -- told on
 from carepath.store.tables import (
     events,
     resource_versions,
@@ -38,19 +40,6 @@ FOCUS: Final = (
 """What entries are about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One version of a resource; ``body`` is FHIR JSON with meta. ``patient``: the key of whom it is about."""
-
-    type: str
-    id: str
-    version: int
-    updated: datetime
-    deleted: bool
-    body: bytes
-    patient: str | None = None
-
-
 NEWEST = select(
     resources.c.type,
     resources.c.id,
@@ -58,6 +47,7 @@ NEWEST = select(
     resources.c.updated,
     resources.c.deleted,
     resources.c.patient,
+    resources.c.thread,
     resource_versions.c.body,
 ).join(
     resource_versions,
@@ -70,14 +60,37 @@ NEWEST = select(
 """Every resource as it stands."""
 
 
+def newest(viewer: Viewer) -> Select[Any]:
+    """The same, each with whether ``viewer`` was told only a part of its matter."""
+    return NEWEST.add_columns(partly(viewer).label("part"))
+
+
 def stored(row: RowMapping) -> Stored:
     """A row of ``NEWEST``."""
-    updated, deleted, body = instant(row["updated"]), bool(row["deleted"]), bytes(row["body"])
-    return Stored(row["type"], row["id"], row["version"], updated, deleted, body, row["patient"])
+    return Stored(
+        row["type"],
+        row["id"],
+        row["version"],
+        instant(row["updated"]),
+        bool(row["deleted"]),
+        bytes(row["body"]),
+        row["patient"],
+        row["thread"],
+        bool(row.get("part", False)),
+    )
 
 
-def shown(found: Stored, viewer: Viewer) -> Stored:
-    """The same as ``viewer`` may see it, noted as given out to them; of what is gone, nothing is."""
+def shown(conn: Connection, found: Sequence[Stored], viewer: Viewer) -> list[Stored]:
+    """What ``viewer`` may see of these, noted as given out to them: of what is seen in part, that part."""
+    return _given(seen(conn, found, viewer), viewer)
+
+
+def _given(found: Iterable[Seen | None], viewer: Viewer) -> list[Stored]:
+    return [given(one.stored, viewer) for one in found if one]
+
+
+def given(found: Stored, viewer: Viewer) -> Stored:
+    """One as ``viewer`` sees it, noted as given out to them; of what is gone, nothing is."""
     if not found.deleted:
         viewer.disclosed.tell(found.patient, found.type, (found.id,))
     if found.type == "Patient" and not viewer.may_locate(found.id):
@@ -106,31 +119,49 @@ def each(conn: Connection, places: Iterable[tuple[str, str]], viewer: Viewer) ->
         for type_, of_type in ids.items()
     ]
     if wanted:
-        rows = conn.execute(NEWEST.where(or_(*wanted))).mappings()
-        yield from (shown(stored(row), viewer) for row in rows)
+        rows = conn.execute(newest(viewer).where(or_(*wanted))).mappings()
+        yield from shown(conn, [*map(stored, rows)], viewer)
 
 
 def vread(conn: Connection, type_: str, id_: str, version: int, viewer: Viewer) -> Stored | None:
     """One version, exactly as it was given out then."""
-    wanted = _VERSIONS.where(*_one(type_, id_, viewer), resource_versions.c.version == version)
-    row = conn.execute(wanted).mappings().first()
-    return None if row is None else shown(stored(row), viewer)
+    wanted = _versions(viewer).where(*_one(type_, id_, viewer))
+    rows = conn.execute(wanted.where(resource_versions.c.version == version)).mappings()
+    own = _own(conn, [*map(stored, rows)], viewer)
+    return given(own[0], viewer) if own else None
 
 
 def history(
     conn: Connection, type_: str, id_: str, viewer: Viewer, *, count: int, before: int
 ) -> list[Stored]:
     """At most ``count`` versions below ``before``, newest first."""
-    number = resource_versions.c.version
-    wanted = _VERSIONS.where(*_one(type_, id_, viewer), number < before)
-    newest_first = wanted.order_by(number.desc()).limit(count)
-    return [shown(stored(row), viewer) for row in conn.execute(newest_first).mappings()]
+    number, mine = resource_versions.c.version, _one(type_, id_, viewer)
+    wanted = _versions(viewer).where(*mine, number < before).order_by(number.desc())
+    if not _is_part(conn, mine, viewer):
+        wanted = wanted.limit(count)
+    rows = conn.execute(wanted).mappings()
+    return [given(one, viewer) for one in _own(conn, [*map(stored, rows)], viewer)[:count]]
 
 
 def versions(conn: Connection, type_: str, id_: str, viewer: Viewer) -> int:
     """How many versions there are to see."""
-    seen = _VERSIONS.where(*_one(type_, id_, viewer)).subquery()
-    return conn.execute(select(func.count()).select_from(seen)).scalar_one()
+    mine = _one(type_, id_, viewer)
+    if _is_part(conn, mine, viewer):
+        rows = conn.execute(_versions(viewer).where(*mine)).mappings()
+        return len(_own(conn, [*map(stored, rows)], viewer))
+    there = _VERSIONS.where(*mine).subquery()
+    return conn.execute(select(func.count()).select_from(there)).scalar_one()
+
+
+def _is_part(conn: Connection, mine: Conditions, viewer: Viewer) -> bool:
+    known = select(resources.c.id).where(*mine, partly(viewer))
+    return conn.execute(known).first() is not None
+
+
+def _own(conn: Connection, rows: Sequence[Stored], viewer: Viewer) -> list[Stored]:
+    """Those of the versions that are ``viewer``'s own, as they see them."""
+    each_ = zip(rows, seen(conn, rows, viewer), strict=True)
+    return [one.stored for row, one in each_ if one and one.stored.version == row.version]
 
 
 def focus(
@@ -140,7 +171,7 @@ def focus(
 
     A Task is there for its matter or for an entry, and has its id; that of a promise is what no entry is about.
     """
-    newest = (
+    last = (
         select(func.max(resource_versions.c.version))
         .where(
             resource_versions.c.type == resources.c.type,
@@ -151,13 +182,15 @@ def focus(
         .scalar_subquery()
     )
     wanted = (
-        _VERSIONS.where(resources.c.patient.in_(patients), resource_versions.c.version == newest)
+        _versions(viewer)
+        .where(resources.c.patient.in_(patients), resource_versions.c.version == last)
         .where(or_(*(and_(resources.c.type == type_, *visible(type_, viewer)) for type_ in FOCUS)))
         .where(or_(resources.c.type != "Task", _SHOWS_CARE))
         .order_by(resources.c.type, resources.c.id)
     )
-    rows = conn.execute(wanted).mappings()
-    return [shown(found, viewer) for found in map(stored, rows) if not found.deleted]
+    rows = map(stored, conn.execute(wanted).mappings())
+    there = [one for one in rows if not one.deleted]
+    return _given(seen(conn, there, viewer, as_of), viewer)
 
 
 _SHOWS_CARE = or_(
@@ -171,6 +204,7 @@ _VERSIONS = select(
     resource_versions.c.updated,
     and_(resources.c.deleted, resources.c.version == resource_versions.c.version).label("deleted"),
     resources.c.patient,
+    resources.c.thread,
     resource_versions.c.body,
 ).join(
     resources,
@@ -179,10 +213,15 @@ _VERSIONS = select(
 """Every version of every resource; only the last can say that the resource is gone."""
 
 
-def _one(type_: str, id_: str, viewer: Viewer) -> tuple[ColumnElement[bool], ...]:
+def _versions(viewer: Viewer) -> Select[Any]:
+    """The same, each with whether ``viewer`` was told only a part of its matter."""
+    return _VERSIONS.add_columns(partly(viewer).label("part"))
+
+
+def _one(type_: str, id_: str, viewer: Viewer) -> Conditions:
     return (resources.c.type == type_, resources.c.id == id_, *visible(type_, viewer))
 
 
 def _read(conn: Connection, type_: str, id_: str, viewer: Viewer) -> Stored | None:
-    row = conn.execute(NEWEST.where(*_one(type_, id_, viewer))).mappings().first()
-    return None if row is None else shown(stored(row), viewer)
+    rows = conn.execute(newest(viewer).where(*_one(type_, id_, viewer))).mappings()
+    return next(iter(shown(conn, [*map(stored, rows)], viewer)), None)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, not_, or_, select, update
 
+from carepath.store.awaited import by_subscriptions, untaken
 from carepath.store.database import Connection, Database
 from carepath.store.feed import OPERATOR
-from carepath.store.tables import answers, feeds, inbox, outbox, parked, streams
+from carepath.store.tables import answers, feeds, inbox, outbox, parked, streams, transports
 from carepath.store.times import micros
 
 _PAGE: Final = 500
@@ -42,8 +43,14 @@ _published = select(streams.c.published).where(streams.c.party == outbox.c.recei
 _delivered = select(feeds.c.delivered).where(feeds.c.receiver == outbox.c.receiver)
 _handed = func.coalesce(_published.scalar_subquery(), _delivered.scalar_subquery(), 0)
 """Up to which number a receiver has had its feed: by Kafka where it has topics, else by HTTP."""
+_unsent = exists().where(
+    transports.c.party == outbox.c.receiver, transports.c.sent < outbox.c.number
+)
+"""The receiver's own network has still to get it, too."""
+_unread = and_(outbox.c.number > _handed, not_(by_subscriptions(outbox.c.receiver)))
 _waits = and_(
-    outbox.c.receiver != OPERATOR, or_(outbox.c.number.is_(None), outbox.c.number > _handed)
+    outbox.c.receiver != OPERATOR,
+    or_(outbox.c.number.is_(None), _unread, _unsent, outbox.c.id.in_(untaken())),
 )
 """A place whose content somebody has still to get. The operator's own feed holds nothing back."""
 

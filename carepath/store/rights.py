@@ -8,15 +8,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, not_, or_, select
 
 from carepath.store.blind import Keys
 from carepath.store.disclosures import Disclosures
+from carepath.store.making import Making, nothing
 from carepath.store.tables import (
     bars,
     events,
     grants,
     meta,
+    promises,
     resources,
     sharing,
     subscriptions,
@@ -46,7 +48,8 @@ class Viewer:
     mode's operator, who sees everything. ``person``: the key under which a person at work has grants of their own.
     ``professional``: the key under which a patient may have shut them out by name (``professional``).
     ``sights``: where they are given no grant counts, and these are all there is to see; ``()`` is no patient at all.
-    ``disclosed`` collects what the store gives out to them: the access log is written of it.
+    ``disclosed`` collects what the store gives out to them: the access log is written of it. ``parts`` makes what
+    shows a matter of which they were told only a part (``store.parts``).
     """
 
     reader: str | None
@@ -55,6 +58,7 @@ class Viewer:
     person: str | None = None
     professional: str | None = None
     disclosed: Disclosures = field(default_factory=Disclosures, compare=False)
+    parts: Making = field(default=nothing, compare=False)
 
     @property
     def sees_all(self) -> bool:
@@ -176,6 +180,17 @@ def of_thread(viewer: Viewer, patient: Text, thread: Text) -> Conditions:
     return (exists().where(held, grants.c.patient == patient, grants.c.thread == thread),)
 
 
+def of_promise(viewer: Viewer, patient: Text, thread: Text, promise: Text) -> Conditions:
+    """What was promised in a matter: for both sides of it, and for those who know the whole matter."""
+    seen = of_thread(viewer, patient, thread)
+    if viewer.sees_all or viewer.sights is not None:
+        return seen
+    at = promises.alias().c  # the promise itself may be what is read
+    theirs = or_(_is_one_of(at.responsible, viewer.readers), _is_one_of(at.other, viewer.readers))
+    own = exists().where(at.id == promise, theirs)
+    return (*seen, or_(own, not_(in_part(viewer, patient, thread))))
+
+
 def of_entry(
     viewer: Viewer, patient: Text, thread: Text, event: Text, *, whole: bool = True
 ) -> Conditions:
@@ -188,12 +203,27 @@ def of_entry(
     return (exists().where(held, grants.c.patient == patient, grants.c.event == event),)
 
 
+def in_part(viewer: Viewer, patient: Text, thread: Text) -> ColumnElement[bool]:
+    """Whether the matter has entries that they were not told of; of citizens' it is hidden then (``of_thread``)."""
+    if viewer.sees_all or viewer.sights is not None:
+        return false()
+    at = events.alias().c
+    told = of_entry(viewer, at.patient, at.thread, at.id)
+    return exists().where(at.patient == patient, at.thread == thread, not_(and_(*told)))
+
+
 def may_read(viewer: Viewer, event: str) -> ColumnElement[bool]:
     """Whether there is an entry with this id that they may read."""
     if viewer.sights is None:
         return exists().where(granted(viewer.readers, viewer.now), grants.c.event == event)
     at = events.c
     return exists().where(at.id == event, *of_entry(viewer, at.patient, at.thread, at.id))
+
+
+def partly(viewer: Viewer) -> ColumnElement[bool]:
+    """Whether a row of ``resources`` shows a matter of which they were told only a part."""
+    row = resources.c
+    return and_(row.type.not_in(PERSONS | ENTRIES), in_part(viewer, row.patient, row.thread))
 
 
 def visible(type_: str, viewer: Viewer) -> Conditions:
@@ -206,10 +236,23 @@ def visible(type_: str, viewer: Viewer) -> Conditions:
         return (exists().where(own, subscriptions.c.id == row.id),)
     if type_ in PERSONS:
         return of_person(viewer, row.patient)
+    if type_ == "Task":
+        return _of_task(viewer)
     if type_ in ENTRIES:
         named = type_ == "Provenance"  # has no sentence and no content
         return of_entry(viewer, row.patient, row.thread, row.id, whole=not named)
     return of_thread(viewer, row.patient, row.thread)
+
+
+def _of_task(viewer: Viewer) -> Conditions:
+    """What is asked in a matter: of those told a part of it only what they were told, or promised, or are promised."""
+    row = resources.c
+    seen = of_thread(viewer, row.patient, row.thread)
+    if viewer.sees_all or viewer.sights is not None:
+        return seen
+    told = of_entry(viewer, row.patient, row.thread, row.id)
+    promised = of_promise(viewer, row.patient, row.thread, row.id)
+    return (or_(and_(*promised), and_(*seen, or_(row.id == row.thread, and_(*told)))),)
 
 
 def entries_seen(
@@ -243,7 +286,8 @@ def _entry(
 
 def _matter(sight: Sight, patient: Text, thread: Text) -> ColumnElement[bool]:
     """A hidden entry shows in the state of its matter, which is hidden with it."""
-    hidden = exists().where(events.c.thread == thread, events.c.id.in_(sight.hidden - sight.own))
+    at = events.alias().c  # the entry itself may be what is read
+    hidden = exists().where(at.thread == thread, at.id.in_(sight.hidden - sight.own))
     return and_(patient == sight.patient, *_family(sight, thread), ~hidden)
 
 
@@ -251,7 +295,8 @@ def _family(sight: Sight, thread: Text) -> Conditions:
     if sight.families is None:
         return ()
     told = [family.value for family in sight.families]
-    return (exists().where(threads.c.id == thread, threads.c.family.in_(told)),)
+    at = threads.alias().c  # the matter itself may be what is read
+    return (exists().where(at.id == thread, at.family.in_(told)),)
 
 
 def _any(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:

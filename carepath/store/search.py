@@ -4,7 +4,7 @@ Pages follow a cursor on what they are sorted by and the id, so a page stays whe
 https://hl7.org/fhir/R4/search.html
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -24,9 +24,20 @@ from sqlalchemy import (
 )
 
 from carepath.store.blind import Keys
-from carepath.store.criteria import LAST_UPDATED, Conditions, Criterion, is_narrow
-from carepath.store.resources import NEWEST, Stored, Viewer, each, shown, stored, visible
+from carepath.store.criteria import (
+    LAST_UPDATED,
+    Conditions,
+    Criterion,
+    is_narrow,
+    names,
+    updated_within,
+)
+from carepath.store.indexing import differing
+from carepath.store.parts import seen
+from carepath.store.resources import Stored, Viewer, each, given, newest, stored, visible
+from carepath.store.rights import partly
 from carepath.store.tables import resource_dates, resource_values, resources
+from carepath.store.times import micros
 
 Cursor: TypeAlias = tuple[int | str, ...]
 """Where a match stands: what it is sorted by, then its id."""
@@ -59,10 +70,22 @@ class Match:
     place: Cursor
 
 
-def total(conn: Connection, keys: Keys, search: Search) -> int:
-    """The number of matches on all pages."""
-    wanted = select(func.count()).select_from(resources).where(*_where(conn, keys, search))
-    return conn.execute(wanted).scalar_one()
+MOST_PARTS: Final = 200
+"""Matches known in part that are counted: each has to be made."""
+AT_ONCE: Final = 50
+"""Rows at least that are read where those before were not all matches."""
+
+
+def total(conn: Connection, keys: Keys, search: Search) -> int | None:
+    """The number of matches on all pages; ``None``: that would take too long."""
+    where, part = _where(conn, keys, search), partly(search.viewer)
+    whole = select(func.count()).select_from(resources).where(*where, not_(part))
+    cut = newest(search.viewer).where(*where, part).limit(MOST_PARTS + 1)
+    rows = [stored(row) for row in conn.execute(cut).mappings()]
+    if len(rows) > MOST_PARTS:
+        return None
+    matching = [one for one in _as_known(conn, keys, search, rows) if one]
+    return conn.execute(whole).scalar_one() + len(matching)
 
 
 def page(
@@ -71,17 +94,49 @@ def page(
     """At most ``count`` matches behind the cursor, in order; ``more`` beyond them are looked for, not given out."""
     order = (*search.order, Order(_ID, search.order[-1].descending))
     place = [_key(one, narrow=is_narrow(search.criteria)) for one in order]
-    wanted = NEWEST.add_columns(*place).where(*_where(conn, keys, search)).limit(count + more)
-    if after is not None:
-        wanted = wanted.where(_behind(order, place, after))
+    wanted = newest(search.viewer).add_columns(*place).where(*_where(conn, keys, search))
     sides = zip(order, place, strict=True)
     wanted = wanted.order_by(*(key.desc() if one.descending else key for one, key in sides))
-    found = [
-        Match(stored(row._mapping), tuple(row[-len(place) :]))  # noqa: SLF001 -- named so against clashes
-        for row in conn.execute(wanted)
+    found: list[Match] = []
+    size = most = count + more
+    while len(found) < most:
+        begin = () if after is None else (_behind(order, place, after),)
+        rows = [
+            Match(stored(row._mapping), tuple(row[-len(place) :]))  # noqa: SLF001 -- named so against clashes
+            for row in conn.execute(wanted.where(*begin).limit(size))
+        ]
+        known = _as_known(conn, keys, search, [row.found for row in rows])
+        found += [Match(one, row.place) for row, one in zip(rows, known, strict=True) if one]
+        if len(rows) < size:
+            break
+        after, size = rows[-1].place, max(size, AT_ONCE)
+    told = [Match(given(match.found, search.viewer), match.place) for match in found[:count]]
+    return told + found[count:most]
+
+
+def _as_known(
+    conn: Connection, keys: Keys, search: Search, rows: Sequence[Stored]
+) -> list[Stored | None]:
+    """As the viewer knows them. What they know in part is a match where it is one by what they know, too.
+
+    So nothing that they were not told ever finds anything.
+    """
+    known = seen(conn, rows, search.viewer)
+    cut = {one.stored.place: one.found for one in known if one and one.found is not None}
+    asked = names(search.criteria) | {one.name for one in search.order}
+    other = differing(conn, keys, cut, asked) if cut else set()
+    return [
+        one.stored
+        if one and one.stored.place not in other and _is_since(one.stored, row, search.criteria)
+        else None
+        for row, one in zip(rows, known, strict=True)
     ]
-    told = [Match(shown(match.found, search.viewer), match.place) for match in found[:count]]
-    return told + found[count:]
+
+
+def _is_since(known: Stored, row: Stored, criteria: Iterable[Criterion]) -> bool:
+    """Whether it is what was asked for by when it was updated last, as far as they know."""
+    same = known.updated == row.updated
+    return same or all(updated_within(one, micros(known.updated)) for one in criteria)
 
 
 def _where(conn: Connection, keys: Keys, search: Search) -> list[ColumnElement[bool]]:
@@ -166,10 +221,21 @@ def included(
         some = sorted(place for place in places if types is None or place[0] in types)
         some = some[: limit - len(found)]
         new = [one for one in each(conn, some, viewer) if not one.deleted]
+        if any(one.part for one in (*matches, *found, *new)):
+            new = [one for one in new if _is_told(one, (*matches, *found), near)]
         found += sorted(new, key=lambda one: (one.type, one.id))
         known, near = known | places, {(one.type, one.id) for one in new}
         asked = [one for one in includes if one.again]
     return found
+
+
+def _is_told(one: Stored, before: Iterable[Stored], near: set[Place]) -> bool:
+    """Whether what the reader sees of them says so, and not only what they were not told."""
+    if one.type == "Patient" or ("Patient", one.patient) in near:
+        return True
+    to_it = f'{one.type}/{one.id}"'.encode()
+    from_it = (f'{type_}/{id_}"'.encode() for type_, id_ in near)
+    return any(to_it in other.body for other in before) or any(to in one.body for to in from_it)
 
 
 def _led(

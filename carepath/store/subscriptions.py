@@ -102,7 +102,7 @@ def begin(conn: Connection, keys: Keys, made: Subscribed) -> None:
     """A new Subscription; its first event is the first that gets its place in the feed from now on."""
     row = {name: getattr(made, name) for name in _STANDING}
     body = _BODY.dump_json(_blinded(keys, made.subscription))
-    target = _target(made.subscription.channel)
+    target = target_of(made.subscription.channel)
     insert_new(conn, subscriptions, [{**row, **FREE, "body": body, "target": target}])
 
 
@@ -117,7 +117,7 @@ def change(conn: Connection, keys: Keys, changed: Subscribed) -> None:
     body = _BODY.dump_json(_blinded(keys, changed.subscription))
     asked = {name: getattr(changed, name) for name in ("status", "tries", "next_try", "error")}
     mine = update(subscriptions).where(subscriptions.c.id == changed.id)
-    target = _target(changed.subscription.channel)
+    target = target_of(changed.subscription.channel)
     (row,) = sealing.rows(conn, subscriptions, [{"id": changed.id, "body": body}])
     conn.execute(mine.values(body=row["body"], target=target, **asked, **FREE))
 
@@ -152,6 +152,13 @@ def ended(conn: Connection, now: int) -> list[Subscribed]:
     return [one for one in map(subscribed, found) if one.over(now)]
 
 
+def of_everything(conn: Connection) -> list[Subscribed]:
+    """Those of the operator's feed that are not off."""
+    on = subscriptions.c.status != SubscriptionStatus.OFF.value
+    mine = select(subscriptions).where(subscriptions.c.receiver == feed.OPERATOR, there, on)
+    return [subscribed(row) for row in conn.execute(mine.order_by(subscriptions.c.id)).mappings()]
+
+
 _REMOVED = "removed"
 there = subscriptions.c.status != _REMOVED
 """Whoever deleted theirs keeps the row alone."""
@@ -183,7 +190,7 @@ def _blinded(keys: Keys, subscription: Subscription) -> Subscription:
     return replace(subscription, filters=told)
 
 
-def _target(channel: Channel) -> str | None:
+def target_of(channel: Channel) -> str | None:
     """Whom a rest-hook calls, without what may be secret."""
     if channel.type is not ChannelType.REST_HOOK:
         return None
@@ -206,6 +213,12 @@ def listed(
     if ids is not None:
         wanted = wanted.where(subscriptions.c.id.in_(ids))
     return [subscribed(row) for row in conn.execute(wanted).mappings()]
+
+
+def everybodys(conn: Connection) -> list[Subscribed]:
+    """All there are, by id: for who tends to deliveries, not for who asks for Subscriptions."""
+    rows = conn.execute(select(subscriptions).where(there).order_by(subscriptions.c.id)).mappings()
+    return [subscribed(row) for row in rows]
 
 
 def counted(conn: Connection) -> dict[str, int]:

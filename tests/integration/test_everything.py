@@ -14,8 +14,10 @@ from tests.integration.stories import (
     Resource,
     admission,
     discharge_report,
+    early_notice,
     inquiry,
     person,
+    referral,
     relative_registered,
 )
 from tests.integration.talk import FHIR, linked, refused, taken
@@ -55,8 +57,14 @@ def kinds(bundle: Resource) -> set[str]:
     return {one["resourceType"] for one in shown(bundle)}
 
 
+def owed(bundle: Resource) -> set[str]:
+    """What is promised, by the Tasks that match; others may match, too."""
+    codings = [one["code"]["coding"][0] for one in shown(bundle) if one["resourceType"] == "Task"]
+    return {one["code"] for one in codings if one["system"] == PROMISE_KIND}
+
+
 def promised(bundle: Resource) -> set[str]:
-    """What is promised, by the Tasks that match: there is one of each."""
+    """The same where there are no others, and one of each."""
     codings = [one["code"]["coding"][0] for one in shown(bundle) if one["resourceType"] == "Task"]
     assert {one["system"] for one in codings} <= {PROMISE_KIND}
     kinds = {one["code"] for one in codings}
@@ -149,10 +157,36 @@ def test_only_care_of_a_time(client: httpx.Client) -> None:
     early = everything(client, patient, end=day(5))
     assert kinds(early) == stay | {"Task", "Provenance"}
     assert promised(early) == STAYS
-    assert kinds(everything(client, patient, start=day(5), end=day(4))) == stay
+    between = everything(client, patient, start=day(5), end=day(4))
+    assert kinds(between) == stay | {"Task"}
+    assert promised(between) == STAYS  # what is owed goes on until it is settled
     late = everything(client, patient, start=day(5))
     assert kinds(late) == stay | {"Task", "Communication", "Provenance"}
-    assert promised(late) == {"inquiry-answer"}  # by when it was promised, as any Task
+    assert promised(late) == STAYS | {"inquiry-answer"}
+    assert late["total"] == len(shown(late))
+
+
+def test_what_was_asked_is_there_until_it_was_settled(client: httpx.Client) -> None:
+    """A notice that was given, and a referral that was answered, are over; what is still owed is not."""
+    now = datetime.now(OSLO)
+
+    def day(ago: int) -> str:
+        return (now - timedelta(days=ago)).date().isoformat()
+
+    begun, ended = now - timedelta(days=10), now - timedelta(days=8)
+    stay, asked = Matter(person(), begun), Matter(person())
+    told = early_notice(stay, now.date(), happened=ended, written=ended)
+    patient = taken(client, admission(stay, happened=begun), told)
+    assert owed(everything(client, patient, start=day(9))) >= STAYS
+    late = owed(everything(client, patient, start=day(7)))
+    assert "early-notice" not in late
+    assert "admission-report" in late
+    referred = taken(client, referral(asked, happened=begun))
+    orders = {"_type": "ServiceRequest,Task"}
+    assert "ServiceRequest" in kinds(everything(client, referred, start=day(7), **orders))
+    taken(client, referral(asked, "referral-rejected", happened=ended, written=ended))
+    assert "ServiceRequest" in kinds(everything(client, referred, start=day(9), **orders))
+    assert "ServiceRequest" not in kinds(everything(client, referred, start=day(7), **orders))
 
 
 def test_parameters_by_post(client: httpx.Client, patient: str) -> None:
