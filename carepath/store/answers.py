@@ -88,6 +88,36 @@ def unsent(conn: Connection) -> int:
     return conn.execute(rows).scalar_one()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Answers that a party's endpoint has not taken: how many, how often the most tried one was, and what is next.
+
+    ``status``: the HTTP status of the last try; ``None``: nobody answered, or it was not tried.
+    """
+
+    party: str
+    unsent: int
+    tries: int
+    next_try: int
+    status: int | None
+
+
+def standing(conn: Connection) -> list[Standing]:
+    """For each party that is owed any."""
+    rows = (
+        select(
+            answers.c.party,
+            func.count().label("unsent"),
+            func.max(answers.c.tries).label("tries"),
+            func.min(answers.c.next_try).label("next_try"),
+            func.max(answers.c.status).label("status"),
+        )
+        .where(answers.c.done.is_(None))
+        .group_by(answers.c.party)
+    )
+    return [Standing(**row) for row in conn.execute(rows).mappings()]
+
+
 def _due(now: int, besides: Collection[str]) -> ColumnElement[bool]:
     free = answers.c.url.not_in(besides)
     return and_(answers.c.done.is_(None), answers.c.next_try <= now, free)

@@ -1,4 +1,4 @@
-"""How far delivery to Kafka has come, for the operator."""
+"""How far delivery has come: what each receiver has been handed, and what Kafka has of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,50 @@ class Delivery:
     waiting_since: datetime | None
     replay_upto: int
     paused: bool
+    over: str = "kafka"  # or the receiver's own network: edi, mllp
+    fault: str | None = None  # why the last try failed there, in codes
+    unconfirmed: int = 0  # that went there, of which its receiver has said nothing
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """A feed. Of its numbers up to ``last`` its receiver has been handed those up to ``delivered``.
+
+    ``confirmed``: up to where it said so itself, if it reads a mailbox.
+    """
+
+    receiver: str
+    last: int
+    delivered: int
+    delivered_at: datetime | None
+    confirmed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Numbers that a feed does not have, the first and the last of them."""
+
+    first: int
+    last: int
+
+
+def handed(conn: Connection) -> list[Handed]:
+    """All feeds, by receiver."""
+    rows = conn.execute(select(feeds).order_by(feeds.c.receiver)).mappings()
+    return [Handed(**{**row, "delivered_at": _time(row["delivered_at"])}) for row in rows]
+
+
+def gaps(conn: Connection, receiver: str) -> list[Gap]:
+    """Where the numbers of a feed jump, as they do once a store was restored; none in any other."""
+    number = outbox.c.number
+    before = func.coalesce(func.lag(number).over(order_by=number), 0).label("before")
+    mine = (outbox.c.receiver == receiver) & number.is_not(None)
+    steps = select(number.label("number"), before).where(mine).subquery()
+    jumps = select(steps.c.before + 1, steps.c.number - 1).where(
+        steps.c.number > steps.c.before + 1
+    )
+    return [Gap(first, last) for first, last in conn.execute(jumps.order_by(steps.c.number))]
 
 
 def listed(conn: Connection) -> list[Delivery]:

@@ -6,11 +6,12 @@ What its client changed or removed meanwhile is no longer the holder's to judge.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from carepath.store import feed
-from carepath.store.subscriptions import Subscribed, subscribed
+from carepath.store.subscriptions import FREE, Subscribed, subscribed
 from carepath.store.tables import outbox, subscription_events, subscriptions
 from pathways.subscriptions import SubscriptionStatus
 
@@ -103,10 +104,61 @@ def settle(conn: Connection, holder: str, stands: Subscribed) -> bool:
 _SETTLED = ("status", "delivered", "tries", "next_try", "told", "error")
 
 
+def put(conn: Connection, stands: Subscribed) -> None:
+    """How it stands now, whoever sends for it: it is free. The caller has locked it."""
+    told = {name: getattr(stands, name) for name in _SETTLED}
+    conn.execute(update(subscriptions).where(_at.id == stands.id).values(**told, **FREE))
+
+
 def release(conn: Connection, holder: str) -> None:
     """``holder`` has ended."""
     mine = update(subscriptions).where(_at.holder == holder)
     conn.execute(mine.values(holder=None, leased_until=None))
+
+
+# --- what an administrator does
+
+
+PAUSED: Final = "paused"
+"""The holder of those that nobody is to send for: its lease does not end by itself."""
+_NEVER: Final = 2**62
+_paused: Final = func.coalesce(_at.holder, "") == PAUSED
+
+
+def pause(conn: Connection, id_: str) -> None:
+    """Nothing more is sent, until it is resumed or its client asks anew. Its events are counted."""
+    mine = update(subscriptions).where(_at.id == id_)
+    conn.execute(mine.values(holder=PAUSED, leased_until=_NEVER))
+
+
+def resume(conn: Connection, id_: str) -> None:
+    """Go on where it was paused."""
+    mine = update(subscriptions).where(_at.id == id_, _paused)
+    conn.execute(mine.values(**FREE))
+
+
+def replay(conn: Connection, id_: str, since: int) -> None:
+    """Send what follows the number ``since`` again; whoever is sending for it stops."""
+    again = update(subscriptions).where(_at.id == id_, _at.delivered > since)
+    held = case((_paused, PAUSED), else_=None)
+    until = case((_paused, _NEVER), else_=None)
+    conn.execute(again.values(delivered=since, holder=held, leased_until=until))
+
+
+def paused(conn: Connection) -> set[str]:
+    """Those that are."""
+    return {*conn.execute(select(_at.id).where(_paused)).scalars()}
+
+
+def first_since(conn: Connection, id_: str, at: int) -> int | None:
+    """The first number of an event that came at that time or later."""
+    events = subscription_events.c
+    mine = (
+        select(func.min(events.number))
+        .join(outbox, outbox.c.id == events.item)
+        .where(events.subscription == id_, outbox.c.created >= at)
+    )
+    return conn.execute(mine).scalar()
 
 
 def _due(now: int) -> ColumnElement[bool]:
@@ -133,7 +185,10 @@ _LIVE = (
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A receiver's rest-hooks: how many stand in error, and how many events the others have not taken, since when."""
+    """A receiver's rest-hooks: how many stand in error, and how many events the others have not taken, since when.
+
+    Those that are paused are none of them.
+    """
 
     receiver: str
     in_error: int
@@ -160,7 +215,7 @@ def figures(conn: Connection) -> list[Figure]:
         select(
             _at.receiver,
             (_at.status == SubscriptionStatus.ERROR.value).label("error"),
-            (_at.status == SubscriptionStatus.ACTIVE.value).label("active"),
+            and_(_at.status == SubscriptionStatus.ACTIVE.value, ~_paused).label("active"),
             case((without_jump, _at.numbered - _at.delivered), else_=counted).label("waiting"),
             following.label("oldest"),
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from carepath.store.tables import parked
 from carepath.store.times import instant
@@ -37,17 +37,39 @@ class Parked:
 _COLUMNS = tuple(column for column in parked.c if column.name not in {"source", "due"})
 
 
-def listed(conn: Connection, state: State | None = State.OPEN) -> list[Parked]:
-    """Every parked message in that state (``None``: in any), oldest first."""
-    wanted = select(*_COLUMNS).order_by(parked.c.received, parked.c.id)
+def waiting(conn: Connection, senders: Collection[str] | None) -> int:
+    """How many open ones these senders have (``None``: all)."""
+    wanted = select(func.count()).where(parked.c.state == State.OPEN)
+    if senders is not None:
+        wanted = wanted.where(parked.c.sender.in_(senders))
+    return conn.execute(wanted).scalar_one()
+
+
+def listed(
+    conn: Connection,
+    state: State | None = State.OPEN,
+    senders: Collection[str] | None = None,
+    limit: int | None = None,
+) -> list[Parked]:
+    """Parked messages in that state (``None``: in any) of these senders (``None``: of all), oldest first."""
+    wanted = select(*_COLUMNS).order_by(parked.c.received, parked.c.id).limit(limit)
     if state is not None:
         wanted = wanted.where(parked.c.state == state)
+    if senders is not None:
+        wanted = wanted.where(parked.c.sender.in_(senders))
     return [_parked(dict(row)) for row in conn.execute(wanted).mappings()]
 
 
 def show(conn: Connection, id_: str) -> Parked | None:
     """One parked message."""
     row = conn.execute(select(*_COLUMNS).where(parked.c.id == id_)).mappings().first()
+    return None if row is None else _parked(dict(row))
+
+
+def lock(conn: Connection, id_: str) -> Parked | None:
+    """One that is open, which nobody else changes until the transaction ends."""
+    mine = parked.c.id == id_, parked.c.state == State.OPEN
+    row = conn.execute(select(*_COLUMNS).where(*mine).with_for_update()).mappings().first()
     return None if row is None else _parked(dict(row))
 
 

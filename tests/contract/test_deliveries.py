@@ -54,9 +54,9 @@ def test_the_list_tells_how_far_each_is(cli: Cli) -> None:
     """As a table and as JSON."""
     shown = done(cli("list")).splitlines()
     assert [line.split() for line in shown[1:]] == [
-        ["north", "6", "4", "2", "1970-01-01", "04:00Z", "1970-01-01", "05:00Z"],
-        ["parked", "0", "0", "0"],
-        ["south", "2", "0", "2", "1970-01-01", "00:00Z"],
+        ["north", "kafka", "6", "4", "2", "1970-01-01", "04:00Z", "1970-01-01", "05:00Z"],
+        ["parked", "kafka", "0", "0", "0"],
+        ["south", "kafka", "2", "0", "2", "1970-01-01", "00:00Z"],
     ]
     north, _, south = orjson.loads(done(cli("list", "--json")))
     assert (north["waiting"], north["published_at"]) == (2, "1970-01-01T05:00:00+00:00")

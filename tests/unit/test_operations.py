@@ -14,6 +14,7 @@ from carepath.cli import COMMANDS
 from carepath.settings import Settings
 from carepath.store.walls import BROKER, READER
 from consumers.metrics import Metrics as WorkerMetrics
+from consumers.network_metrics import NetworkMetrics
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = ROOT / "docs" / "operations.md"
@@ -24,8 +25,8 @@ _GENERAL = {"up", "process_resident_memory_bytes", "process_cpu_seconds_total", 
 
 
 def exposed() -> set[str]:
-    """The names of all figures that a server or a worker tells, with what is made of histograms."""
-    page = (Metrics().page() + WorkerMetrics().page()).decode()
+    """The names of all figures that any process tells, with what is made of histograms."""
+    page = (Metrics().page() + WorkerMetrics().page() + NetworkMetrics().page()).decode()
     found = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE))
     parts = {
         f"{name}{part}" for name, kind in found.items() if kind == "histogram" for part in _PARTS
