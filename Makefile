@@ -43,7 +43,7 @@ test: $(INSTALLED) design
 # Every page in every language, theme, width and state; CI takes pairs of them.
 a11y: export CAREPATH_A11Y = all
 a11y: $(INSTALLED) design
-	$(BIN)/pytest tests/e2e/test_accessibility.py $(ARGS)
+	$(BIN)/pytest tests/e2e/test_accessibility.py tests/e2e/test_pathway.py $(ARGS)
 
 # The same tests, counted: half as long again.
 coverage: $(INSTALLED)

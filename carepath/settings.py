@@ -17,6 +17,7 @@ from schemas.topics import RETENTION
 NETWORK_CONSENT: Final = "yes-i-know"
 ClaimName = Literal["parent", "child", "supplier", "client", "pid", "level", "hpr", "name"]
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+HOST_PORT: Final = r"^[^:\s]+:\d{1,5}$"
 SECRETS: Final = Path("/run/secrets")  # a container's: each in a file with its variable's name
 
 
@@ -210,13 +211,57 @@ class Settings(BaseSettings):
     mllp_idle_seconds: float = Field(
         600, gt=0, description="An MLLP connection that says nothing for so long is closed."
     )
+    mllp_ca_file: Path | None = Field(
+        None,
+        description="PEM file of the CAs that vouch for receivers over mllps://; without it the system's. They are"
+        " shown the listener's own certificate, if there is one.",
+    )
+    mllp_metrics: str | None = Field(
+        None,
+        pattern=HOST_PORT,
+        description="HOST:PORT where 'carepath mllp' tells its figures to Prometheus; without it no port is opened.",
+    )
+    edi: AnyHttpUrl | None = Field(
+        None, description="The address of NHN's EDI 2.0, for 'carepath edi'."
+    )
+    edi_her_ids: str = Field(
+        "",
+        pattern=r"^[\d\s,]*$",
+        description="The HER-ids that 'carepath edi' receives and sends for, separated by spaces or commas; what is"
+        " from none of them goes in the name of the first.",
+    )
+    edi_token_url: AnyHttpUrl | None = Field(
+        None, description="HelseID's token endpoint, https://…/connect/token."
+    )
+    edi_client_id: str | None = Field(None, description="Who we are to HelseID.")
+    edi_key_file: Path | None = Field(
+        None, description="Our private JWK, whose public half HelseID knows."
+    )
+    edi_scope: str = Field("nhn:msh/api", description="What HelseID is asked for.")
+    edi_source_system: str = Field(
+        "Carepath", description="What we call ourselves to EDI (nhn-source-system)."
+    )
+    edi_poll_seconds: float = Field(
+        60, gt=0, description="How often EDI is asked for what is new; NHN asks for about a minute."
+    )
+    edi_metrics: str | None = Field(
+        None,
+        pattern=HOST_PORT,
+        description="HOST:PORT where 'carepath edi' tells its figures to Prometheus; without it no port is opened.",
+    )
     worker_id: str = Field(
         default_factory=socket.gethostname,
         description="What tells a worker from the others, the same after each start.",
     )
+    serve_metrics: str | None = Field(
+        None,
+        pattern=HOST_PORT,
+        description="HOST:PORT where 'carepath serve' tells its figures to Prometheus, and nowhere else then; without it"
+        " they are at /metrics, for whoever reaches the server.",
+    )
     worker_metrics: str | None = Field(
         None,
-        pattern=r"^[^:\s]+:\d{1,5}$",
+        pattern=HOST_PORT,
         description="HOST:PORT where a worker tells its figures to Prometheus; without it no port is opened.",
     )
     worker_restart_seconds: int = Field(
@@ -245,7 +290,7 @@ class Settings(BaseSettings):
     )
     smtp: str | None = Field(
         None,
-        pattern=r"^[^:\s]+:\d{1,5}$",
+        pattern=HOST_PORT,
         description="HOST:PORT of the mail server that tells people of missed deadlines; without it nobody is mailed.",
     )
     smtp_security: Literal["starttls", "tls", "none"] = Field(

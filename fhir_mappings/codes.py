@@ -41,7 +41,11 @@ ACCESS_ACT: Final = f"{CAREPATH}/CodeSystem/access-act"  # of the access log: th
 ACCESS_BASIS: Final = f"{CAREPATH}/CodeSystem/access-basis"
 ACCESS_ROLE: Final = f"{CAREPATH}/CodeSystem/access-role"
 FEED_NUMBER: Final = f"{CAREPATH}/StructureDefinition/feed-number"
+MATTER_ID: Final = f"{CAREPATH}/NamingSystem/matter"  # a thread's id here
 STAY_AT: Final = f"{CAREPATH}/NamingSystem/stay-at"  # of stays that their senders give no id: where
+PDS_DEATH: Final = (
+    f"{CAREPATH}/NamingSystem/pds-death"  # of the one matter: what PDS says of a death
+)
 BROKER_NAME: Final = "carepath"
 
 HL7_FACILITY: Final = f"{CAREPATH}/NamingSystem/hl7v2-facility"  # an organisation as MSH-4 names it
@@ -63,6 +67,11 @@ MEDCOM_LEAVE_PERIOD: Final = (
 
 # --- Da Vinci Alerts in the USA
 DAVINCI_EVENT: Final = "http://hl7.org/fhir/us/davinci-alerts/CodeSystem/notification-event"
+
+# --- NHS England's Booking and Referral Standard, and its Multicast Notification Service
+BARS_EVENT: Final = "https://fhir.nhs.uk/CodeSystem/message-events-bars"
+BARS_REASON: Final = "https://fhir.nhs.uk/CodeSystem/message-reason-bars"
+BARS_ERROR: Final = "https://fhir.nhs.uk/Codesystem/http-error-codes"  # as BaRS spells it
 
 # --- Norwegian identifiers
 FNR: Final = "urn:oid:2.16.578.1.12.4.1.4.1"
@@ -87,6 +96,12 @@ CPR: Final = "urn:oid:1.2.208.176.1.2"
 SOR: Final = "urn:oid:1.2.208.176.1.1"
 GLN: Final = "https://www.gs1.org/gln"
 NHS_NUMBER: Final = "https://fhir.nhs.uk/Id/nhs-number"
+ODS: Final = "https://fhir.nhs.uk/Id/ods-organization-code"
+ODS_ALIAS: Final = "https://fhir.nhs.uk/id/ods-organization-code"
+DOS_SERVICE: Final = (
+    "http://fhir.nhs.uk/Id/dos-service-id"  # a service in the NHS Directory of Services
+)
+DOS_SERVICE_ALIAS: Final = "https://fhir.nhs.uk/Id/dos-service-id"
 URI: Final = "urn:ietf:rfc:3986"  # Identifier.system of a value that is itself a URI
 
 # --- Subscriptions R5 Backport

@@ -1,11 +1,13 @@
-"""Bytes to a message, whatever they are written in: FHIR in any dialect and either format, Norwegian XML, HL7 v2."""
+"""Bytes to a message, whatever they are written in: FHIR in any dialect and format, Norwegian XML, HL7 v2, signals."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from fhir_mappings import formats
 from fhir_mappings.bundle import JSON, Resources
-from fhir_mappings.dialects import DIALECTS
+from fhir_mappings.dialects import mns
+from fhir_mappings.dialects.dialect import Dialect
+from fhir_mappings.dialects.table import DIALECTS
 from fhir_mappings.hl7v2.messages import read as hl7v2
 from fhir_mappings.kith.messages import read as kith
 from fhir_mappings.options import Options
@@ -13,7 +15,7 @@ from fhir_mappings.structure import check
 from pathways.messages import Message
 from pathways.refusals import Reason, Refusal, refuse
 
-__all__ = ["Options", "read"]
+__all__ = ["Options", "dialect_of", "read"]
 
 Reader: TypeAlias = Callable[[bytes, Options], Message | Refusal]
 
@@ -24,10 +26,12 @@ def read(source: bytes, options: Options) -> Message | Refusal:
 
 
 def fhir(source: bytes, options: Options) -> Message | Refusal:
-    """A FHIR message Bundle, in the dialect that its event's code system names."""
+    """A FHIR message Bundle, in the dialect that its event's code system names; or a signal of MNS."""
     bundle = formats.parse(source)
     if isinstance(bundle, Refusal):
         return bundle
+    if mns.is_notification(bundle):
+        return mns.notification(bundle, options, source)
     if issues := check(bundle):
         return Refusal(Reason.INVALID, issues)
     return _in_dialect(bundle, options, source)
@@ -38,17 +42,32 @@ READERS: Final[Mapping[str, Reader]] = {
     formats.FHIR_XML: fhir,
     formats.KITH_XML: kith,
     formats.HL7_V2: hl7v2,
+    formats.CLOUD_EVENT: mns.read,
 }
 """Who reads what, by ``formats.media_type``."""
 
 
 def _in_dialect(bundle: JSON, options: Options, source: bytes) -> Message | Refusal:
     parts = Resources(bundle)
-    system = parts.header.get("eventCoding", {}).get("system", "")
-    dialect = DIALECTS.get(system)
+    dialect = _DIALECTS.get(parts.header.get("eventCoding", {}).get("system", ""))
     if dialect is None:
         where = parts.where(parts.header, "eventCoding")
         return refuse(
             Reason.UNKNOWN_EVENT, "not-supported", "The event is of no known system.", where
         )
-    return dialect(parts, options, source)
+    return dialect.read(parts, options, source)
+
+
+def dialect_of(source: bytes) -> Dialect | None:
+    """The dialect that FHIR bytes bear the event of, whatever else may be wrong with them."""
+    bundle = formats.parse(source)
+    if isinstance(bundle, Refusal):
+        return None
+    try:
+        system = bundle["entry"][0]["resource"]["eventCoding"]["system"]
+    except (LookupError, TypeError):
+        return None
+    return _DIALECTS.get(system) if isinstance(system, str) else None
+
+
+_DIALECTS: Final = {dialect.system: dialect for dialect in DIALECTS}

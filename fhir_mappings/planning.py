@@ -5,12 +5,13 @@ https://hl7.org/fhir/R4/careplan.html
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from fhir_mappings import periods, times
 from fhir_mappings.bundle import JSON, Resources
+from fhir_mappings.codes import DATA_ABSENT
 from fhir_mappings.elements import (
     IDENTIFIERS,
     MOMENT,
@@ -34,6 +35,16 @@ from pathways.moments import Moment
 from pathways.pathway import Thread
 from pathways.transitions import Status
 
+_EMPTIED: Final = {
+    "extension": [
+        {
+            "url": DATA_ABSENT,
+            "valueCode": "not-applicable",
+        }
+    ]
+}
+"""The one element of a list that is empty now: FHIR has no empty lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contained:
@@ -46,7 +57,9 @@ class Contained:
         return [resource[self.path]] if self.path in resource else []
 
     def put(self, resource: JSON, value: Any) -> None:
-        """Put them inside, and refer to them."""
+        """Put them inside, and refer to them; that there are none any more is said in place of the first."""
+        if not value:
+            resource[self.path] = [_EMPTIED]
         for number, one in enumerate(value):
             id_ = f"{self.path}-{number}"
             inner = one | {"id": id_, "subject": resource["subject"]}
@@ -58,6 +71,8 @@ class Contained:
 
 
 def _read_goals(reading: Reading, references: list[JSON], place: Place) -> tuple[Goal, ...] | None:
+    if references == [_EMPTIED]:
+        return ()
     found = reading.parts.resolve_all(references, place.resource)
     goals = (_goal(reading, one, place) for one in found if one["resourceType"] == "Goal")
     return tuple(goal for goal in goals if goal) or None
@@ -97,6 +112,8 @@ def _write_goals(_: Writing, goals: Iterable[Goal]) -> list[JSON]:
 def _read_team(
     reading: Reading, references: list[JSON], place: Place
 ) -> tuple[Participant, ...] | None:
+    if references == [_EMPTIED]:
+        return ()
     found = (
         _participant(reading, team, member)
         for team in reading.parts.resolve_all(references, place.resource)
@@ -132,7 +149,8 @@ def _participant(reading: Reading, team: JSON, member: JSON) -> Participant | No
 
 
 def _write_team(writing: Writing, people: Iterable[Participant]) -> list[JSON]:
-    return [{"resourceType": "CareTeam", "participant": [_member(writing, one) for one in people]}]
+    members = [_member(writing, one) for one in people]
+    return [{"resourceType": "CareTeam", "participant": members}] if members else []
 
 
 def _member(writing: Writing, one: Participant) -> JSON:
@@ -171,7 +189,8 @@ def resources(thread: Thread, writing: Writing) -> list[JSON]:
         **_created(thread.begun),
     }
     facts = known_as(PlanFacts, thread.facts)
-    write_fields(writing, _PLAN, facts, plan)
+    shown = replace(facts, goals=facts.goals or None, participants=facts.participants or None)
+    write_fields(writing, _PLAN, shown, plan)
     if facts.begins and facts.ends:
         periods.set_right(plan["period"], facts.begins, facts.ends, OSLO)
     return [plan | ({"contributor": [about("Organization", thread.owner)]} if thread.owner else {})]

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from pathways.access import Basis, Purpose, Role
+from pathways.access import Actor, Basis, Purpose, Role
 
 Value: TypeAlias = str | int | bytes | None
 
@@ -24,6 +24,7 @@ class Act(StrEnum):
     SIGN_IN = "sign-in"
     SIGN_OUT = "sign-out"
     ERASURE = "erasure"  # what was stored about a patient was erased
+    ADMINISTRATION = "administration"  # a delivery or a parked message was dealt with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,18 @@ class Who:
     name: str | None = None
     purpose: Purpose
     reason: str | None = None  # in their own words, where the glass was broken
+
+
+def who(actor: Actor) -> Who:
+    """Who asks, as the log has it."""
+    return Who(
+        role=actor.role,
+        party=actor.party,
+        client=actor.client,
+        person=actor.person,
+        name=actor.name,
+        purpose=actor.purpose or PURPOSES[actor.role],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,11 @@ class Calendar:
         """The date in the zone."""
         return at.astimezone(self.zone).date()
 
+    def working_days_after(self, day: date, last: date) -> int:
+        """How many working days come after ``day``, up to and with ``last``; each day between is looked at."""
+        days = range(1, (last - day).days + 1)
+        return sum(self.is_working_day(day + timedelta(days=n)) for n in days)
+
     def end_of_day(self, day: date) -> datetime:
         """The instant at which the local day ends."""
         return self._instant(day + timedelta(days=1), time.min)

@@ -12,10 +12,10 @@ from typing import Final, Protocol
 
 from pathways.calendars import Calendar, Limit, Unit
 from pathways.deadlines import ACUTE
+from pathways.doors import door
 from pathways.events import EventCode
 from pathways.parties import Directory, OpeningHours
 from pathways.promises import PromiseKind
-from pathways.recipients import door
 
 
 class Step(IntEnum):

@@ -21,8 +21,9 @@ class KeyRank(IntEnum):
     REFERRAL = 2  # and the number of any other matter
     CONVERSATION = 3
     REFERENCE = 4  # a message named by id
-    START = 5  # sender and begin of a stay that carries no id at all
+    START = 5  # sender and begin of a stay that carries no id at all; and of a report's
     MESSAGE = 6  # the message itself
+    BEGIN = 7  # house and begin of any stay; the last one, so that no thread is named by it
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,10 +1,12 @@
 """The difference of two versions of a plan, fact by fact: what a participant has to know since they last looked."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pathways.facts import Goal, Participant, PlanFacts
+from pathways.corrections import standing
+from pathways.facts import Goal, Participant, PlanFacts, newest
+from pathways.messages import Record
 from pathways.moments import Moment
 
 Value: TypeAlias = str | Moment | Goal | Participant
@@ -56,3 +58,33 @@ def _of_many(fact: str, before: Many, after: Many) -> Iterator[Change]:
         was, now = before.get(name), after.get(name)
         if was != now:
             yield Change(fact, was, now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A plan as it stood after one record: the record's id, when that happened, who sent it, and who wrote it."""
+
+    id: str
+    happened: Moment
+    sender: str
+    author: str | None
+    facts: PlanFacts
+
+
+def versions(records: Collection[Record]) -> list[Version]:
+    """How a plan came to be what it is, the oldest first; corrections stand in place of what they correct."""
+    facts, found = PlanFacts(), list[Version]()
+    for record in sorted(standing(records).records, key=lambda one: one.order):
+        if not isinstance(record.facts, PlanFacts):
+            continue
+        facts = newest(facts, record.facts)
+        found.append(
+            Version(
+                id=record.id,
+                happened=record.happened,
+                sender=record.sender,
+                author=record.author.name,
+                facts=facts,
+            )
+        )
+    return found

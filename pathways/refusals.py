@@ -52,6 +52,7 @@ class Cause(StrEnum):
     SHUT_BY_PATIENT = "shut-by-patient"
     CHECKED_ALREADY = "checked-already"
     OWN_CHECK = "own-check"
+    CHANGED_MEANWHILE = "changed-meanwhile"
 
 
 @dataclass(frozen=True, slots=True)

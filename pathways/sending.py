@@ -134,17 +134,32 @@ _CORRECTED: Final = _BEGUN | {Activity.REVISE, Activity.CANCEL}
 
 def may_send(role: Role, kind: Kind, message: Message) -> bool:
     """Whether somebody in this role, who acts for an organisation of this ``kind``, may send such a message."""
-    if role is Role.OPEN:
-        return not RULES[message.code].ours
-    if not may(role, Operation.SEND):
-        return False
     if role in CITIZENS:
-        return role in CITIZENS_SEND.get(message.code, ()) and _is_theirs(message)
+        sent = role in CITIZENS_SEND.get(message.code, ())
+        return may(role, Operation.SEND) and sent and _is_theirs(message)
+    return may_tell(role, kind, message.code, message.activity)
+
+
+def may_tell(role: Role, kind: Kind, code: EventCode, activity: Activity) -> bool:
+    """Whether somebody at work, in this role at an organisation of this ``kind``, may send such an event."""
+    if role is Role.OPEN:
+        return not RULES[code].ours
+    if not may(role, Operation.SEND) or role in CITIZENS:
+        return False
     if role is Role.NON_HEALTH and kind not in _LAY:
         return False
-    if message.code in _ANSWERS and message.activity is Activity.REPLY and kind in _LAY:
+    if code in _ANSWERS and activity is Activity.REPLY and kind in _LAY:
         return True
-    return kind in SENT_BY.get(message.code, ())
+    return kind in SENT_BY.get(code, ())
+
+
+def events_of(role: Role, kind: Kind) -> list[EventCode]:
+    """What somebody at work in this role tells for an organisation of this ``kind``, in the table's order."""
+    if role is Role.OPEN:
+        return list(SENT_BY)
+    if not may(role, Operation.SEND) or (role is Role.NON_HEALTH and kind not in _LAY):
+        return []
+    return [code for code, kinds in SENT_BY.items() if kind in kinds]
 
 
 _LAY: Final = frozenset((Kind.SCHOOL, Kind.NAV))

@@ -214,7 +214,7 @@ def _consented(known: Known, relative: Relative) -> Sight | None:
         role=Role.RELATIVE,
         basis=Basis.CONSENT,
         purpose=Purpose.FAMILY_REQUEST,
-        families=FOR_RELATIVES if named is None else FOR_RELATIVES & named,
+        families=frozenset(one for one in FOR_RELATIVES if named is None or one in named),
         hidden=known.marked(*(_SECRET if named is None else _SECRET - {Marking.SENSITIVE})),
     )
 

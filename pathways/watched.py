@@ -316,11 +316,13 @@ def _when(one: Watched, rung: Rung) -> datetime:
 # --- what people do
 
 
-def take(one: Watched, name: str) -> Watched:
-    """A person has it now."""
-    return replace(one, course=replace(one.course, taken=name))
+def take(one: Watched, name: str | None) -> Watched:
+    """A person has it now; ``None``: nobody in particular. What is closed is nobody's to take."""
+    return replace(one, course=replace(one.course, taken=name)) if one.is_open else one
 
 
 def put_off(one: Watched, snooze: Snooze, escalation: Escalation) -> Watched:
     """Nobody is told for a while, which somebody answers for."""
+    if not one.is_open:
+        return one
     return _scheduled(replace(one, course=replace(one.course, snooze=snooze)), escalation)

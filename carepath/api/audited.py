@@ -22,14 +22,14 @@ from carepath.delivery.recorder import Recorder
 from carepath.store.audit import line_id
 from carepath.store.disclosures import Shown
 from carepath.store.times import instant, now
-from pathways.access import Actor
-from pathways.access_log import PURPOSES, Act, Line, Who
+from pathways.access_log import Act, Line, who
 from pathways.refusals import Issue
 
 log = structlog.get_logger()
 
 QUERIES: Final = frozenset(
     {"search", "search_by_form", "worklist", "worklist_by_parameters", "quiet", "patients", "find"}
+    | {"pathways", "work", "work-search", "work-quiet"}
 )
 """What asks for whoever meets criteria; all else is about one person or one message."""
 DELIVERIES: Final = frozenset({"events", "events_by_parameters", "mailbox"})
@@ -49,18 +49,6 @@ class Audited:
             disclosures_of(Request(scope))  # one for the whole request
             send = _Answer(self._recorder, scope, receive, send)
         await self._app(scope, receive, send)
-
-
-def who(actor: Actor) -> Who:
-    """Who asks, as the log has it."""
-    return Who(
-        role=actor.role,
-        party=actor.party,
-        client=actor.client,
-        person=actor.person,
-        name=actor.name,
-        purpose=actor.purpose or PURPOSES[actor.role],
-    )
 
 
 class _Answer:

@@ -34,7 +34,8 @@ class Context:
     """The running broker. ``address`` is where it is reached, without a slash at its end.
 
     ``entrance`` is where clients sign in and ``sessions`` know people at the pages: both but in open mode.
-    ``publisher`` is for Kafka, if there is one; ``rounds`` are what is done beside answering.
+    ``publisher`` is for Kafka, if there is one; ``rounds`` are what is done beside answering. ``metrics_port`` is where
+    figures are, if not beside everything else.
     """
 
     database: Database
@@ -56,6 +57,7 @@ class Context:
     publisher: Publisher | None = None
     rounds: Sequence[Rounds] = ()
     metrics: Metrics = field(default_factory=Metrics)
+    metrics_port: int | None = None
     tariff: Tariff = field(default_factory=Tariff)
 
     @property

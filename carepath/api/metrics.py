@@ -35,6 +35,12 @@ _LOOKED_UP: Final[Mapping[str, tuple[str, ...]]] = {
     "audit_unsealed": ("Lines of the access log that are not sealed yet.",),
     "audit_unsealed_seconds": ("How long the oldest of them is there.",),
     "kafka_paused": ("1 while delivery to its topic is paused.", "receiver"),
+    "network_unsent": ("Updates that wait to be sent over its own network.", "receiver"),
+    "network_unsent_seconds": ("How long the oldest of them is there.", "receiver"),
+    "network_unconfirmed": ("Messages that went there, of which it has said nothing.", "receiver"),
+    "network_unconfirmed_seconds": ("How long ago the oldest of them was sent.", "receiver"),
+    "network_refused": ("Messages that it did not take.", "receiver"),
+    "network_paused": ("1 while sending there is paused.", "receiver"),
 }
 """What the store knows: each with its explanation, and its label if it has one."""
 
@@ -107,7 +113,8 @@ class Metrics:
             self._set("kafka_unpublished_seconds", {stream.party: age})
             self._set("kafka_paused", {stream.party: stream.paused})
 
-        for name, values in _of_hooks(figures.hooks, now).items():
+        looked_up = {**_of_hooks(figures.hooks, now), **_of_networks(figures, now)}
+        for name, values in looked_up.items():
             self._gauges[name].clear()  # a receiver's last one may be gone
             self._set(name, values)
 
@@ -129,4 +136,21 @@ def _of_hooks(hooks: Sequence[Figure], now: float) -> Mapping[str, Mapping[str, 
             receiver: max(now - oldest / 1_000_000, 0) if oldest else 0
             for receiver, oldest in since.items()
         },
+    }
+
+
+def _of_networks(figures: Figures, now: float) -> Mapping[str, Mapping[str, float]]:
+    own = figures.networks
+    since = {one.party: one.waiting_since for one in own}
+    return {
+        "network_unsent": {one.party: one.waiting for one in own},
+        "network_unsent_seconds": {
+            party: max(now - at.timestamp(), 0) if at else 0 for party, at in since.items()
+        },
+        "network_unconfirmed": {one.party: one.unconfirmed for one in own},
+        "network_unconfirmed_seconds": {
+            one.party: figures.unconfirmed_age.get(one.party, 0) for one in own
+        },
+        "network_refused": {one.party: one.refused for one in own},
+        "network_paused": {one.party: one.paused for one in own},
     }

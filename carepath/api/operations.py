@@ -45,7 +45,7 @@ from carepath.api.timeline import timeline
 from carepath.api.vread import vread
 from carepath.api.where import where_
 from carepath.service import STATUS
-from fhir_mappings.formats import KITH_XML
+from fhir_mappings.formats import CLOUD_EVENT, KITH_XML
 
 _FHIR: Final = ("organisation", "format", "pretty")
 _CONDITIONS: Final = ("if-none-match", "if-modified-since")
@@ -62,7 +62,7 @@ OPERATIONS: Final[Mapping[Interaction, Operation]] = {
     process_message: Operation(
         id="processMessage",
         summary="Take a message in. The answer is definitive: what it says is committed.",
-        takes=TYPES,
+        takes=(*TYPES, CLOUD_EVENT),
         asked=examples.message,
         told=examples.taken_in,
         parameters=(*_FHIR, "async", "response-url"),

@@ -3,10 +3,11 @@
 https://hl7.org/fhir/R4/messageheader-operation-process-message.html
 """
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from carepath.api import later
+from carepath.api import later, nhs_headers
 from carepath.api.context import context_of
 from carepath.api.errors import FHIR_JSON
 from carepath.api.exchange import (
@@ -17,7 +18,12 @@ from carepath.api.exchange import (
     signed_in,
     whole_body,
 )
-from carepath.service import Submission
+from carepath.api.negotiation import Format, media_type
+from carepath.service import Answer, Submission, Verdict
+from carepath.service.answers import in_dialect, refused
+from fhir_mappings import formats, inbound
+from fhir_mappings.dialects.bars import DIALECT as BARS
+from fhir_mappings.dialects.dialect import Dialect
 
 
 async def process_message(request: Request) -> Response:
@@ -26,9 +32,13 @@ async def process_message(request: Request) -> Response:
     With ``async=true``: 200 without body, and the response message goes to the sender's registered endpoint.
     """
     check_accepted(request)
-    format_ = body_format(request)
+    is_signal = media_type(request.headers.get("content-type", "")).name == formats.CLOUD_EVENT
+    format_ = Format.JSON if is_signal else body_format(request)
     asked = later.asked(request)
     context = context_of(request)
+    dialect = BARS if nhs_headers.speaks(request) else None
+    if dialect and (wrong := nhs_headers.objection(request)):
+        return _said(refused(wrong), dialect)
     source = await whole_body(request, context.max_bytes)
     check_is(format_, source, "Bundle")
     organisation = actor_of(request).party  # a citizen sends as no organisation
@@ -41,4 +51,13 @@ async def process_message(request: Request) -> Response:
     if addressee and answer.event_id:
         await later.owe(context, addressee, answer)
         return Response(status_code=200)
-    return Response(answer.body, answer.status, media_type=FHIR_JSON)
+    if answer.verdict is Verdict.ACCEPTED:
+        return Response(answer.body, answer.status, media_type=FHIR_JSON)
+    # reads the message again, which may be long: not in the event loop
+    return _said(answer, dialect or await run_in_threadpool(inbound.dialect_of, source))
+
+
+def _said(answer: Answer, dialect: Dialect | None) -> Response:
+    """In the words of the dialect that was spoken."""
+    status, body = in_dialect(answer, dialect)
+    return Response(body, status, media_type=FHIR_JSON)

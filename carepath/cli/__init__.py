@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "serve": "carepath.cli.serve",
     "worker": "carepath.cli.worker",
     "mllp": "carepath.cli.mllp",
+    "edi": "carepath.cli.edi",
     "publish": "carepath.cli.publish",
     "convert": "carepath.cli.convert",
     "send": "carepath.cli.send",

@@ -17,6 +17,8 @@ dialect         kith (Norwegian XML) or hl7v2: its updates are written so; else 
 receipt_mode    none, transport or application
 phone           for people who must call
 endpoint        base URL of its FHIR server: where answers to ``$process-message?async=true`` go
+transport       the network its updates go over: ``edi`` (NHN, by its HER-id; dialect kith), ``mllp://HOST:PORT`` or
+                ``mllps://HOST:PORT`` (TLS; dialect hl7v2); without it they are only in its feed
 opening_hours   ``mon-fri 08:00-15:30``, several separated by ``;``; local time. ``16:00-08:00`` is over midnight;
                 holidays have the hours of Sundays
 valid_from      ``2026-01-01`` (from local midnight) or an instant with zone
@@ -35,7 +37,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from carepath.texts import ZONE
-from fhir_mappings.codes import ORGANISATION_NUMBER
+from fhir_mappings.codes import HER_ID, ORGANISATION_NUMBER
+from fhir_mappings.dialects import table
 from fhir_mappings.identifiers import canonical, check_organisation
 from fhir_mappings.parties import is_endpoint
 from pathways.parties import Function, Identifier, Kind, OpeningHours, Party, is_key
@@ -43,7 +46,10 @@ from pathways.parties import Function, Identifier, Kind, OpeningHours, Party, is
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d"
 _HOURS = re.compile(rf"(\w{{3}})(?:-(\w{{3}}))? (?P<opens>{_CLOCK})-(?P<closes>{_CLOCK}|24:00)")
-_DIALECTS = ("carepath", "medcom", "davinci", "kith", "hl7v2")
+_ADDRESS = re.compile(r"mllps?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[1-9]\d{0,4}")
+DIALECTS: Final = (*(dialect.name for dialect in table.DIALECTS), "kith", "hl7v2")
+"""What ``Party.dialect`` may be."""
+
 _RECEIPTS = ("none", "transport", "application")
 
 
@@ -111,7 +117,7 @@ def _party(row: Mapping[str, str | None], line: int) -> Party | list[Problem]:
         except ValueError as error:
             problems.append(Problem(line, column, str(error)))
     if not problems:
-        problems = list(_missing(values, line))
+        problems = [*_missing(values, line), *_unfit(values, line)]
     return problems or Party(**values)
 
 
@@ -124,6 +130,18 @@ def _missing(values: dict[str, Any], line: int) -> Iterator[Problem]:
         values.setdefault("key", numbers[0])
     if "key" not in values:
         yield Problem(line, "key", "is empty, and there is no organisation number to use instead")
+
+
+def _unfit(values: Mapping[str, Any], line: int) -> Iterator[Problem]:
+    """A transport that does not carry what its updates are written in."""
+    transport, dialect = values.get("transport"), values.get("dialect")
+    if transport is None:
+        return
+    needed = "kith" if transport == "edi" else "hl7v2"
+    if dialect != needed:
+        yield Problem(line, "transport", f"goes with dialect {needed} only")
+    if transport == "edi" and not any(i.system == HER_ID for i in values.get("identifiers", ())):
+        yield Problem(line, "transport", "edi needs a HER-id among the identifiers")
 
 
 def _key(written: str) -> str:
@@ -180,6 +198,12 @@ def _endpoint(written: str) -> str:
     return written.rstrip("/")
 
 
+def _transport(written: str) -> str:
+    if written != "edi" and not _ADDRESS.fullmatch(written):
+        raise ValueError("must be edi, mllp://HOST:PORT or mllps://HOST:PORT")
+    return written
+
+
 def _opening_hours(written: str) -> tuple[OpeningHours, ...]:
     return tuple(hours for part in _parts(written) for hours in _hours(part))
 
@@ -214,10 +238,11 @@ COLUMNS: Final[Mapping[str, Callable[[str], object]]] = {
     "municipality": _municipality,
     "function": _one_of(Function),
     "acts_for": _keys,
-    "dialect": _one_of(_DIALECTS),
+    "dialect": _one_of(DIALECTS),
     "receipt_mode": _one_of(_RECEIPTS),
     "phone": str,
     "endpoint": _endpoint,
+    "transport": _transport,
     "opening_hours": _opening_hours,
     "valid_from": _instant,
     "valid_to": _instant,

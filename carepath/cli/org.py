@@ -29,8 +29,8 @@ def import_(
     """Enter organisations, or change those that are there. All of the file, or nothing.
 
     The CSV's columns: key, name, kind, identifiers, parent, municipality, function, acts_for, dialect,
-    receipt_mode, phone, opening_hours, valid_from, valid_to, neutral_name. Only name and one of key and an
-    organisation number are needed.
+    receipt_mode, phone, endpoint, transport, opening_hours, valid_from, valid_to, neutral_name. Only name and
+    one of key and an organisation number are needed.
 
     For example:
 

@@ -11,7 +11,6 @@ from carepath import texts
 from carepath.cli import local, output
 from carepath.cli.options import AsJson, DatabaseUrl, Language, instant, settings
 from carepath.wiring import promises as wired
-from pathways.escalation import Escalation
 from pathways.moments import Moment
 from pathways.watched import Snooze, Watched, put_off
 from pathways.watched import take as taken
@@ -69,7 +68,7 @@ def take(id_: Id, name: Name, database_url: DatabaseUrl = None, language: Langua
     """Take a promise: you are the one who does it."""
     spoken = settings(language=language).language
     with local.store(database_url) as store:
-        after = wired.change(store, id_, lambda one, _: taken(one, name) if one.is_open else one)
+        after = wired.change(store, id_, lambda one, _: taken(one, name))
     output.say(_say("taken", spoken, holder=_open(after, spoken).holder or ""))
 
 
@@ -89,11 +88,8 @@ def snooze(
         raise output.Trouble(_say("no-snooze", spoken))
     wanted = Snooze(at, reason.strip(), name)
 
-    def later(one: Watched, escalation: Escalation) -> Watched:
-        return put_off(one, wanted, escalation) if one.is_open else one
-
     with local.store(database_url) as store:
-        after = wired.change(store, id_, later)
+        after = wired.change(store, id_, lambda one, by: put_off(one, wanted, by))
     _open(after, spoken)
     output.say(_say("snoozed", spoken, until=Moment(at), reason=wanted.reason, by=name))
 

@@ -10,11 +10,13 @@ import orjson
 import typer
 
 from carepath import texts
-from carepath.cli import output, publish, server, told
-from carepath.cli.composing import Typed, Who, compose
+from carepath.cli import output, publish, server
 from carepath.cli.options import LOCAL, AsJson, Organisation, Url, settings
 from carepath.cli.output import Trouble
-from carepath.cli.told import Typing
+from carepath.service import composing
+from carepath.service import typed as told
+from carepath.service.composing import Typed, Who
+from carepath.service.typed import Typing, Unfit
 from fhir_mappings import inbound, outbound
 from fhir_mappings.bundle import JSON, identifiers
 from fhir_mappings.options import Options
@@ -93,12 +95,19 @@ def send(  # noqa: PLR0913, PLR0917 -- an option is an argument
     who = Who(patient, municipality, sender, to or (), copies or ())
     what = Typed(event, who, sets or (), about or (), author, happened, activity, target, id_)
     if dry_run:
-        output.json(_written(compose(what, Typing(_now(), lambda key: PartyRef(name=key)))))
+        output.json(_written(_compose(what, Typing(_now(), lambda key: PartyRef(name=key)))))
         return
     with server.connect(url, organisation) as client:
-        bundle = _written(compose(what, Typing(_now(), lambda key: _party(client, key))))
+        bundle = _written(_compose(what, Typing(_now(), lambda key: _party(client, key))))
         answer = publish.post(client, orjson.dumps(bundle))
         publish.show([publish.receipt(event or "", answer)], as_json=as_json)
+
+
+def _compose(what: Typed, typing: Typing) -> Message:
+    try:
+        return composing.compose(what, typing)
+    except Unfit as unfit:
+        raise Trouble(str(unfit), "See 'carepath send --list'.") from None
 
 
 def _now() -> datetime:

@@ -1,12 +1,14 @@
 """``carepath serve``: the broker in the foreground."""
 
 from contextlib import suppress
+from socket import socket
 from typing import Annotated
 
 import typer
 
 from carepath.cli import local, web
 from carepath.cli.options import DatabaseUrl, Kafka, refuse_exposure, settings
+from carepath.settings import Settings
 from carepath.wiring import server, store
 
 
@@ -45,6 +47,20 @@ def serve(
         timeout_graceful_shutdown=5,
     )
     with suppress(KeyboardInterrupt):
-        running.run()
+        running.run(_sockets(running, chosen))
     if not running.started:
         raise typer.Exit(1)
+
+
+def _sockets(running: web.Server, chosen: Settings) -> list[socket] | None:
+    """Its own and that of its figures; ``None``: uvicorn opens the only one."""
+    address = chosen.serve_metrics
+    if address is None:
+        return None
+    with local.mendable():
+        try:
+            figures = web.bound(address)
+        except OSError as fault:
+            told = f"figures cannot be told at {address}: {fault.strerror}"
+            raise store.Unusable(told, "Set another CAREPATH_SERVE_METRICS.") from None
+    return [running.config.bind_socket(), figures]

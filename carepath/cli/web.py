@@ -40,6 +40,12 @@ class Server(uvicorn.Server):
                 _limit(listener.fileno())
 
 
+def bound(address: str) -> socket.socket:
+    """A socket that listens at HOST:PORT. Raises ``OSError``."""
+    host, _, port = address.rpartition(":")
+    return socket.create_server((host, int(port)))
+
+
 def _limit(listener: int) -> None:
     """What is accepted inherits its listener's options."""
     with socket.socket(fileno=socket.dup(listener)) as own:

@@ -50,10 +50,13 @@ class Letters:
         """Look whether the directory has changed."""
         self._parties.refresh(conn)
 
+    def party(self, receiver: str) -> Party | None:
+        """The directory's entry, as it was at the last ``refresh``."""
+        return self._parties.current.parties.get(receiver)
+
     def written(self, receiver: str, item: Item) -> Written | None:
         """``None`` where the receiver gets FHIR, or there is nothing to see."""
-        directory = self._parties.current
-        party = directory.parties.get(receiver)
+        directory, party = self._parties.current, self.party(receiver)
         if party is None or party.dialect not in _WRITERS or not _says_anything(item):
             return None
         media_type, write = _WRITERS[party.dialect]

@@ -24,7 +24,7 @@ from carepath.store.members import Membership
 from carepath.store.sessions import Row
 from carepath.store.times import instant
 from pathways.access import Actor
-from pathways.access_log import PURPOSES, Act, Line, Who
+from pathways.access_log import Act, Line, who
 from pathways.parties import Identifier
 
 TOUCH: Final = timedelta(minutes=1)
@@ -151,18 +151,11 @@ class Sessions:
         """A line in the access log, in the transaction of what it tells of; nobody who has not chosen is anybody."""
         if actor is None:
             return
-        who = Who(
-            role=actor.role,
-            party=actor.party,
-            person=actor.person,
-            name=actor.name,
-            purpose=PURPOSES[actor.role],
-        )
         line = Line(
             id=audit.line_id(times.micros(now)),
             at=now,
             act=act,
-            who=who,
+            who=who(actor),
             patient=None,
             interaction="pages",
             request=secrets.token_hex(8),

@@ -18,7 +18,6 @@ from carepath.store.sights import sights
 from carepath.store.times import instant
 from pathways.access import CITIZENS, Actor, Role
 from pathways.access_log import Act, Line
-from pathways.parties import Directory
 
 _ACTS: Final = frozenset({Act.READ, Act.QUERY, Act.DELIVERY})
 """What has a sentence of its own."""
@@ -40,24 +39,15 @@ def readable(
     """Which lines ``actor`` may read: about ``patient``, or about whomever they may. ``None``: none at all."""
     about = None if patient is None else queries.closure(conn, (patient,))
     if actor.role is Role.OPEN:
-        units = None if actor.party is None else _units(parties.directory(conn), actor.party)
+        units = None if actor.party is None else parties.directory(conn).within(actor.party)
         return Asked(patients=about, parties=units)
     if actor.role is Role.ADMINISTRATOR and actor.party is not None:
-        return Asked(patients=about, parties=_units(parties.directory(conn), actor.party))
+        return Asked(patients=about, parties=parties.directory(conn).within(actor.party))
     if actor.role in CITIZENS:
         own = {one.patient for one in sights(conn, keys, actor, instant(now)) if one.log}
         wanted = own if about is None else own.intersection(about)
         return Asked(patients=sorted(wanted)) if wanted else None
     return None
-
-
-def _units(directory: Directory, key: str) -> frozenset[str]:
-    """A party and whatever is below it."""
-    found, new = set[str](), {key}
-    while new:
-        found |= new
-        new = {one.key for one in directory.parties.values() if one.parent in new} - found
-    return frozenset(found)
 
 
 def named(conn: Connection) -> Mapping[str, str]:

@@ -5,11 +5,12 @@ from datetime import datetime
 
 from carepath.service.directory import named_to_act, of_facts
 from pathways.coordination import asked_to_answer
+from pathways.doors import door, ke_of
 from pathways.events import EventCode, Family
 from pathways.messages import Message
 from pathways.parties import Directory, Party, PartyRef
 from pathways.pathway import Header
-from pathways.recipients import UNASKED, asks, door, ke_of
+from pathways.recipients import UNASKED, asks
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import orjson
 
 from carepath.store.arrivals import Arrival
 from carepath.store.positions import Origin
+from fhir_mappings.dialects.dialect import Dialect, Told
 from fhir_mappings.outcome import issues, outcome
 from fhir_mappings.receipt import receipt
 from fhir_mappings.reply import Reply, told
@@ -50,6 +51,8 @@ class Submission:
     ``again``: the id that it is parked under, when it is tried once more; its earlier verdict does not count.
     ``origin``: where in a stream it stood; its sender cannot be answered, and hears in its feed.
     ``actor``: who signed in, ``None`` in open mode; they may send what ``pathways.sending`` says.
+    ``after``: the id of the record that is the newest of its matter, as far as who writes it knows: where there is a
+    newer one, nothing is done.
     """
 
     source: bytes
@@ -58,6 +61,7 @@ class Submission:
     again: str | None = None
     origin: Origin | None = None
     actor: Actor | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +130,27 @@ def reply(answer: Answer, source: bytes, now: datetime) -> Reply:
         issues=told(answer.body) if answer.body else (),
         at=answer.at or now,
     )
+
+
+def in_dialect(answer: Answer, dialect: Dialect | None) -> tuple[int, bytes]:
+    """Status and body of an answer, by the rules of a dialect that has its own for refusals and repeats."""
+    repeat = answer.verdict is Verdict.DUPLICATE and answer.status == 200
+    if dialect is None or dialect.answer is None or not (repeat or answer.status >= 400):
+        return answer.status, answer.body
+    reason = answer.refusal.reason if answer.refusal else None
+    status, said = dialect.answer(
+        Told(
+            status=answer.status,
+            issues=() if repeat else told(answer.body),
+            unread=reason in _UNREAD,
+            repeat=answer.message_id if repeat else None,
+        )
+    )
+    return status, orjson.dumps(said)
+
+
+_UNREAD: Final = frozenset((Reason.MALFORMED, Reason.INVALID, Reason.UNKNOWN_EVENT, Reason.PATIENT))
+"""There was no message in what was sent."""
 
 
 def custody(reason: str) -> bytes:

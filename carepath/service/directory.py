@@ -12,11 +12,11 @@ from carepath.store.database import Connection, Database
 from fhir_mappings.codes import GLN, HER_ID, ORGANISATION_NUMBER, SOR
 from fhir_mappings.indexing import indexed
 from fhir_mappings.resources import organization
+from pathways.doors import door
 from pathways.events import Activity, Family
 from pathways.facts import Facts, Participant
 from pathways.messages import Message, stable_id
 from pathways.parties import Directory, Identifier, Party, PartyRef
-from pathways.recipients import door
 
 _PREFIXES: Final[Mapping[str, str]] = {
     ORGANISATION_NUMBER: "",

@@ -16,13 +16,14 @@ from carepath.service.answers import Answer, Submission, Verdict
 from carepath.service.directory import Parties
 from carepath.service.effects import Effects
 from carepath.service.intake import Intake
+from carepath.service.named import named
 from carepath.service.promised import promised
 from carepath.service.restricted import Restricted
 from carepath.service.streamed import Streamed
 from carepath.service.terms import Agreed
 from carepath.store import parked, positions
 from carepath.store.arrivals import Arrival
-from carepath.store.database import TRANSIENT, Database, out_of_reach
+from carepath.store.database import TRANSIENT, Connection, Database, out_of_reach
 from carepath.store.failpoints import reached
 from carepath.store.unit import Unit
 from fhir_mappings.formats import media_type
@@ -170,7 +171,8 @@ class Service:
                 text = "the message names another sender than the organisation that sends it"
                 return refuse(Reason.FORBIDDEN, "forbidden", text, where)
         keys = keys_of(message, sender.key, directory.root(sender.key))
-        return Arrival(message, sender.key, keys, media_type(submission.source), citizen=citizen)
+        kind, after = media_type(submission.source), submission.after
+        return Arrival(message, sender.key, keys, kind, citizen=citizen, after=after)
 
     def _commit(self, readings: Readings, now: datetime, give_up: GiveUp) -> list[Answer]:
         """One transaction; on a fault that is not the database's own, each half by itself."""
@@ -212,7 +214,7 @@ class Service:
         with self.database.write() as connection:
             self._parties.refresh(connection)
             self._agreed.refresh(connection)
-            batch = [(s, self._arrived(s, reading, now)) for s, reading in readings]
+            batch = [(s, self._arrived(s, r, now)) for s, r in _named(connection, readings)]
             unit = Unit(connection, self.database.keys, now)
             unit.load([arrival for _, arrival in batch if isinstance(arrival, Arrival)])
             given = self._answers(unit, batch)
@@ -260,6 +262,12 @@ class Service:
             return reading
         arrival = self._arrival(submission, reading, now)
         return TurnedAway(arrival, reading.id) if isinstance(arrival, Refusal) else arrival
+
+
+def _named(connection: Connection, readings: Readings) -> Readings:
+    """The same, with the keys of matters that are named by the ids that they have here."""
+    told = iter(named(connection, [r for _, r in readings if isinstance(r, Message)]))
+    return [(s, next(told) if isinstance(r, Message) else r) for s, r in readings]
 
 
 def _failed(reading: Reading) -> TurnedAway:

@@ -12,7 +12,7 @@ from carepath.service.directory import keys_named
 from carepath.service.effects import Effects
 from carepath.service.pointed import pointed
 from carepath.service.repeats import Conflict, Repeat, repeated
-from carepath.service.senders import out_of_sight, role_in
+from carepath.service.senders import newcomer, out_of_sight, role_in
 from carepath.store.arrivals import Arrival, PatientState, Seen
 from carepath.store.sights import sights
 from carepath.store.times import instant, micros
@@ -33,7 +33,7 @@ from pathways.recipients import (
     Setting,
     recipients,
 )
-from pathways.refusals import Issue, Reason, Refusal, refuse
+from pathways.refusals import Cause, Issue, Reason, Refusal, no, refuse
 from pathways.sight import Sight
 from pathways.threads import Place, begin, place
 
@@ -42,6 +42,9 @@ _MISADDRESSED: Final = Issue(
     "a receiver is not in the directory: the coordinating unit of the patient's municipality was told instead",
     "Bundle.entry[0].resource.destination",
     "warning",
+)
+_OVERTAKEN: Final = no(
+    Cause.CHANGED_MEANWHILE, "somebody else has changed the matter since it was read"
 )
 _UNREACHABLE: Final = refuse(
     Reason.UNKNOWN_RECEIVER,
@@ -124,8 +127,11 @@ class Intake:
 
     def _sight(self, arrival: Arrival, patient: PatientState | None) -> Sight | None:
         """What a citizen sees of the patient they speak of."""
-        if arrival.citizen is None or patient is None:
+        if arrival.citizen is None:
             return None
+        if patient is None:
+            told = arrival.message.patient
+            return newcomer(arrival.citizen, told.identifiers if told else (), self.unit.now)
         seen = sights(self.unit.connection, self.unit.keys, arrival.citizen, self.unit.now)
         return next((one for one in seen if one.patient == patient.key), None)
 
@@ -176,6 +182,8 @@ class Intake:
             clock_skew=self.clock_skew,
             header=header,
         )
+        if _overtaken(arrival, before):
+            return _OVERTAKEN
         return decide(case) or (_UNREACHABLE if lost and spot.ke is None else spot)
 
     @property
@@ -365,6 +373,12 @@ class Intake:
             event_id=seen.id,
             patient=patient,
         )
+
+
+def _overtaken(arrival: Arrival, thread: Thread | None) -> bool:
+    """Whether somebody has told something of the matter that the sender did not know of."""
+    newest = thread.last[-1] if thread and thread.last else None
+    return arrival.after is not None and arrival.after != newest
 
 
 def parked_id(arrival: Arrival) -> str:

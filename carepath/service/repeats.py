@@ -38,7 +38,8 @@ def repeated(unit: Unit, arrival: Arrival, *, again: bool) -> Repeat | Conflict 
         return _reused_envelope(unit, arrival)
     if not _same(seen, message):
         text = "this message id came before with other content: that one stands, this one is kept aside"
-        where = "Bundle.entry[0].resource.id"
+        own = message.id == message.envelope  # dialects whose messages go by their Bundle's id
+        where = "Bundle.id" if own else "Bundle.entry[0].resource.id"
         return Conflict(refuse(Reason.CONFLICT, "duplicate", text, where))
     if seen.verdict == Verdict.ACCEPTED:
         return Repeat(seen)

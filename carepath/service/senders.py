@@ -4,20 +4,25 @@ Citizens all send as one party of the directory, which the broker enters itself;
 record. Whom they may speak of is judged when it is known whom the message is about.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from carepath.store.arrivals import Arrival
+from fhir_mappings.identifiers import birth_date
+from fhir_mappings.options import OSLO
 from pathways import sending
 from pathways.access import CITIZENS, Actor, Role
 from pathways.consents import folded
-from pathways.events import RULES
+from pathways.events import RULES, EventCode
 from pathways.facts import InquiryFacts
 from pathways.messages import Author, Message
 from pathways.parties import CITIZENS as CITIZENS_KEY
 from pathways.parties import Directory, Identifier, Kind, Party
+from pathways.pathway import Header, Told
 from pathways.refusals import Reason, Refusal, refuse
-from pathways.sight import Sight
+from pathways.sight import Known, Sight, own
 
 PEOPLE: Final = Party(
     key=CITIZENS_KEY,
@@ -50,7 +55,7 @@ def objection(
         return _as_another(actor, sender, message)
     if refused := _as_people(sender):
         return refused
-    if sending.may_send(actor.role, _kind(sender, directory), message):
+    if sending.may_send(actor.role, kind_of(sender, directory), message):
         return None
     return refuse(Reason.FORBIDDEN, "forbidden", "this event is not yours to send", _CODE)
 
@@ -69,7 +74,7 @@ def _as_another(actor: Actor, sender: Party, message: Message) -> Refusal | None
     return refuse(Reason.FORBIDDEN, "forbidden", "a person sends as themselves", _SENDER)
 
 
-def _kind(sender: Party, directory: Directory) -> Kind:
+def kind_of(sender: Party, directory: Directory) -> Kind:
     """A ward that has no kind of its own is what its hospital is."""
     house = directory.parties.get(directory.house(sender.key), sender)
     return house.kind if sender.kind is Kind.OTHER else sender.kind
@@ -89,13 +94,32 @@ def role_in(sight: Sight | None) -> Role:
     return sight.role if sight else Role.RELATIVE
 
 
+def newcomer(actor: Actor, told: Sequence[Identifier], at: datetime) -> Sight | None:
+    """What somebody of whom nobody has told anything yet sees of themselves; ``None``: ``told`` is another's.
+
+    A child is known by the number that it signed in with.
+    """
+    mine = {*actor.identifiers}
+    if not told or any(f"{one.system}|{one.value}" not in mine for one in told):
+        return None
+    born = next(filter(None, map(birth_date, told)), None)
+    known = {"birth_date": Told((at, at, ""), born.isoformat())} if born else {}
+    header = Header(demographics=known)
+    return own(Known(patient="", header=header, at=at, zone=OSLO), actor.person)
+
+
+def may_speak(sight: Sight | None, code: EventCode) -> bool:
+    """Whether a citizen may send such an event of a patient: by what they are to them, and as far as they see."""
+    role = role_in(sight)
+    if role not in sending.CITIZENS_SEND.get(code, ()):
+        return False
+    if code in sending.ALWAYS or role is Role.PATIENT:
+        return True
+    return sight is not None and (sight.families is None or RULES[code].family in sight.families)
+
+
 def out_of_sight(arrival: Arrival, sight: Sight | None) -> Refusal | None:
     """Why a citizen does not send it about this patient. The same whether the patient is known or not."""
     message = arrival.message
-    if not sending.may_send(role_in(sight), Kind.CITIZENS, message):
-        return _NOT_YOURS
-    if message.code in sending.ALWAYS:
-        return None
-    family = RULES[message.code].family
-    reaches = sight is not None and (sight.families is None or family in sight.families)
-    return None if reaches or (sight and sight.role is Role.PATIENT) else _NOT_YOURS
+    taken = sending.may_send(role_in(sight), Kind.CITIZENS, message)
+    return None if taken and may_speak(sight, message.code) else _NOT_YOURS

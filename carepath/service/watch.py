@@ -31,11 +31,11 @@ from carepath.store.unit import Unit
 from fhir_mappings.alarms import Voice, described
 from fhir_mappings.codes import BROKER_NAME
 from pathways.coordination import holders
+from pathways.doors import ke_of
 from pathways.escalation import Escalation, Step
 from pathways.events import EventCode
 from pathways.messages import Message
 from pathways.parties import Directory, Kind, Party
-from pathways.recipients import ke_of
 from pathways.threads import keys_of
 from pathways.watched import Sent, Tell, Watched, Withdraw, look, noted
 

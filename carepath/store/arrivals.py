@@ -19,6 +19,7 @@ class Arrival:
 
     Of our own: ``patient`` is the key of whom it is about, ``to`` are the parties that are told.
     ``citizen``: the person who sends it for themselves or their own, ``role``: what they are to the patient.
+    ``after``: the id of the matter's newest record, where anything newer makes the message void.
     """
 
     message: Message
@@ -29,6 +30,7 @@ class Arrival:
     to: tuple[str, ...] = ()
     citizen: Actor | None = None
     role: Role | None = None
+    after: str | None = None
 
     @property
     def key(self) -> MessageKey:

@@ -43,6 +43,12 @@ def write(conn: Connection, keys: Keys, lines: Sequence[Line]) -> None:
         conn.execute(insert(access_log), [_row(keys, line) for line in lines])
 
 
+def is_written(conn: Connection, request: str, since: int) -> bool:
+    """Whether a line of that request was written at ``since`` or later."""
+    mine = access_log.c.id >= f"{since:016x}", access_log.c.request == request
+    return conn.execute(select(access_log.c.id).where(*mine).limit(1)).first() is not None
+
+
 def with_basis(conn: Connection, lines: Sequence[Line], now: int) -> list[Line]:
     """The lines with what gave each reader its right to see the patient at ``now``; where none is needed, as is."""
     if not needs_basis(lines):

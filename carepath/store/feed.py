@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from carepath.store.awaited import by_subscriptions, untaken_by
 from carepath.store.resources import granted
 from carepath.store.sealing import handed
 from carepath.store.tables import deliveries, feeds, grants, inbox, meta, outbox, streams
@@ -232,14 +233,18 @@ def pending(conn: Connection) -> int:
 
 
 def lag(conn: Connection) -> dict[str, int]:
-    """For every receiver, how many numbered rows it has not been handed."""
+    """For every receiver, how many numbered rows it has not been handed, or its Subscriptions have not had."""
     counted = (
         select(func.count())
         .where(outbox.c.receiver == feeds.c.receiver, outbox.c.number > feeds.c.delivered)
         .scalar_subquery()
     )
     without_jump = feeds.c.delivered >= floor(conn)
-    behind = case((without_jump, feeds.c.last - feeds.c.delivered), else_=counted)
+    behind = case(
+        (by_subscriptions(feeds.c.receiver), untaken_by(feeds.c.receiver)),
+        (without_jump, feeds.c.last - feeds.c.delivered),
+        else_=counted,
+    )
     return dict(conn.execute(select(feeds.c.receiver, behind)).all())
 
 

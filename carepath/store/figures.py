@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from carepath.store import (
     alerts,
@@ -15,7 +15,9 @@ from carepath.store import (
     positions,
     promises,
     subscriptions,
+    transports,
 )
+from carepath.store.awaited import by_subscriptions, untaken_since
 from carepath.store.deliveries import Delivery
 from carepath.store.hooks import Figure
 from carepath.store.tables import feeds, outbox, parked
@@ -33,6 +35,8 @@ class Figures:
     parked: Mapping[str, int]  # by reason
     missing: int
     streams: Sequence[Delivery]
+    networks: Sequence[Delivery]  # receivers' own
+    unconfirmed_age: Mapping[str, float]  # by receiver that has a network of its own
     hooks: Sequence[Figure]
     subscriptions: Mapping[str, int]  # by status
     promises: promises.Figure
@@ -54,6 +58,10 @@ def figures(conn: Connection, now: int) -> Figures:
         parked=_parked(conn),
         missing=positions.missing(conn),
         streams=deliveries.listed(conn),
+        networks=transports.listed(conn),
+        unconfirmed_age={
+            party: _age(since, now) for party, since in transports.unconfirmed_since(conn).items()
+        },
         hooks=hooks.figures(conn),
         subscriptions=subscriptions.counted(conn),
         promises=promises.figure(conn, now),
@@ -72,9 +80,11 @@ def _undelivered_age(conn: Connection, now: int) -> dict[str, float]:
         .limit(1)
         .scalar_subquery()
     )
+    told = by_subscriptions(feeds.c.receiver), untaken_since(feeds.c.receiver)
+    oldest = case(told, else_=following)
     return {
         receiver: _age(created, now)
-        for receiver, created in conn.execute(select(feeds.c.receiver, following))
+        for receiver, created in conn.execute(select(feeds.c.receiver, oldest))
     }
 
 

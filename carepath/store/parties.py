@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from carepath.store import codec, indexing, versions
+from carepath.store import codec, indexing, transports, versions
 from carepath.store.blind import Keys
 from carepath.store.indexing import Found
 from carepath.store.tables import meta, parties
@@ -60,6 +60,7 @@ def upsert(
     replace_rows(conn, parties, [{"key": party.key, "seen": party.seen, "body": body}])
     versions.keep(conn, organization, now)
     indexing.write(conn, keys, {}, {("Organization", party.key): found})
+    transports.follow(conn, party)
     _count(conn)
     return True
 

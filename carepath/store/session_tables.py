@@ -27,3 +27,11 @@ sessions = Table(
     Column("ends", BigInteger, nullable=False, index=True),  # however much it is used
     Column("body", LargeBinary, nullable=False),  # sealed: what the issuer said of the person
 )
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("person", Text, primary_key=True),  # pathways.access.Actor.person; empty in open mode
+    Column("party", Text, primary_key=True),  # directory key whose worklist it was
+    Column("at", BigInteger, nullable=False),  # all until then was seen
+)

@@ -29,6 +29,10 @@ from carepath.store.access_tables import voices as voices  # noqa: PLC0414 -- to
 from carepath.store.audit_tables import access_chain as access_chain  # noqa: PLC0414 -- told on
 from carepath.store.audit_tables import access_checkpoints as access_checkpoints  # noqa: PLC0414
 from carepath.store.audit_tables import access_log as access_log  # noqa: PLC0414 -- told on
+from carepath.store.delivery_tables import edi_offsets as edi_offsets  # noqa: PLC0414 -- told on
+from carepath.store.delivery_tables import sent_on as sent_on  # noqa: PLC0414 -- told on
+from carepath.store.delivery_tables import streams as streams  # noqa: PLC0414 -- told on
+from carepath.store.delivery_tables import transports as transports  # noqa: PLC0414 -- told on
 from carepath.store.identity_tables import clients as clients  # noqa: PLC0414 -- told on
 from carepath.store.identity_tables import used_ids as used_ids  # noqa: PLC0414 -- told on
 from carepath.store.key_tables import data_keys as data_keys  # noqa: PLC0414 -- told on
@@ -40,6 +44,7 @@ from carepath.store.promise_tables import alerts as alerts  # noqa: PLC0414 -- t
 from carepath.store.promise_tables import promises as promises  # noqa: PLC0414 -- told on
 from carepath.store.schema import metadata as metadata  # noqa: PLC0414 -- told on
 from carepath.store.sealing import Sealed
+from carepath.store.session_tables import looks as looks  # noqa: PLC0414 -- told on
 from carepath.store.session_tables import members as members  # noqa: PLC0414 -- told on
 from carepath.store.session_tables import sessions as sessions  # noqa: PLC0414 -- told on
 
@@ -255,21 +260,6 @@ positions = Table(
     Column("topic_id", Text, nullable=False),  # a topic made anew has another, and offsets from 0
     Column("next", BigInteger, nullable=False),  # offset of the first record not taken in
     PrimaryKeyConstraint("topic", "partition"),
-)
-
-streams = Table(
-    "streams",
-    metadata,
-    Column("party", Text, primary_key=True),  # whose topics there are
-    Column("active_from", BigInteger),  # since when its inbound topic is read
-    Column("published", BigInteger, nullable=False),  # highest feed number that Kafka has
-    Column("published_at", BigInteger),
-    Column(
-        "replay_upto", BigInteger, nullable=False
-    ),  # up to here numbers are sent again on demand
-    Column("paused", Boolean, nullable=False),
-    Column("holder", Text),  # the relay that publishes, until its lease ends
-    Column("leased_until", BigInteger),
 )
 
 answers = Table(

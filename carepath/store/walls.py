@@ -135,6 +135,8 @@ PUBLIC: Final[Mapping[str, str]] = {
     "feeds": "numbers, without what they are of",
     "deliveries": "numbers and times",
     "streams": "numbers and times",
+    "transports": "numbers and times",
+    "edi_offsets": "numbers of notifications",
     "positions": "numbers of records in topics",
 }
 """Tables that say nothing about a patient, or a person at work, and why."""
@@ -144,7 +146,7 @@ HIDDEN: Final = frozenset(
         *("parked", "answers", "alerts", "thread_keys", "relatives_known", "glass", "markings"),
         "voices",
         *("access_log", "access_chain", "access_checkpoints", "erasures", "master_keys"),
-        *("members", "sessions", "clients", "used_ids", "lost_rights"),
+        *("members", "sessions", "looks", "clients", "used_ids", "lost_rights", "sent_on"),
     }
 )
 """Tables that only the broker itself reads: nobody who asks sees a row."""

@@ -1,15 +1,36 @@
 """What is on the worklist of an organisation, as far as it may see the matters."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, and_, false, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    false,
+    func,
+    or_,
+    select,
+)
 
 from carepath.store import codec
 from carepath.store.promises import watched
-from carepath.store.rights import Viewer, visible
-from carepath.store.tables import outbox, parties, promises, resource_versions, resources
+from carepath.store.rights import Viewer, of_entry, visible
+from carepath.store.tables import (
+    events,
+    inbox,
+    outbox,
+    parties,
+    patients,
+    promises,
+    resource_versions,
+    resources,
+)
 from carepath.store.times import instant
+from pathways.messages import Record
+from pathways.pathway import Header
 from pathways.promises import PromiseState
 from pathways.watched import Watched
 from pathways.worklist import Item
@@ -20,27 +41,47 @@ MOST: Final = 5000
 
 def items(conn: Connection, viewer: Viewer, since: int | None) -> list[Item]:
     """What is open of the viewer's own (the operator: of everybody's), and what has changed since then."""
-    found = conn.execute(_wanted(viewer, since)).mappings().all()
+    changed = false() if since is None else resources.c.updated > since
+    return _read(conn, viewer, or_(promises.c.state == PromiseState.OPEN.value, changed))
+
+
+def item(conn: Connection, viewer: Viewer, id_: str) -> Item | None:
+    """One of them, however it stands; ``None``: it is not theirs, or they may not see it."""
+    return next(iter(_read(conn, viewer, promises.c.id == id_)), None)
+
+
+def version(conn: Connection, viewer: Viewer) -> str:
+    """Another one whenever something on the list came, changed or ended."""
+    newest = select(func.max(resources.c.updated), func.count()).join(promises, _TASK)
+    latest, number = conn.execute(newest.where(*_own(viewer))).one()
+    return f"{latest or 0}-{number}"
+
+
+def _read(conn: Connection, viewer: Viewer, which: ColumnElement[bool]) -> list[Item]:
+    found = conn.execute(_wanted(viewer).where(which)).mappings().all()
     owed = [(row, watched(row)) for row in found]
     unread = _unread(conn, [one for _, one in owed])
     return [_item(row, one, unread=one.id in unread) for row, one in owed]
 
 
-def _wanted(viewer: Viewer, since: int | None) -> Select[Any]:
+_TASK = and_(resources.c.type == "Task", resources.c.id == promises.c.id)
+
+
+def _own(viewer: Viewer) -> tuple[ColumnElement[bool], ...]:
+    return () if viewer.sees_all else (promises.c.responsible == viewer.reader,)
+
+
+def _wanted(viewer: Viewer) -> Select[Any]:
     first = (
         select(resource_versions.c.updated)
         .where(resource_versions.c.type == "Task", resource_versions.c.id == promises.c.id)
         .where(resource_versions.c.version == 1)
         .scalar_subquery()
     )
-    task = and_(resources.c.type == "Task", resources.c.id == promises.c.id)
-    changed = false() if since is None else resources.c.updated > since
-    mine = () if viewer.sees_all else (promises.c.responsible == viewer.reader,)
     return (
         select(promises, resources.c.updated, first.label("entered"))
-        .join(resources, task)
-        .where(*mine, or_(promises.c.state == PromiseState.OPEN.value, changed))
-        .where(*visible("Task", viewer))
+        .join(resources, _TASK)
+        .where(*_own(viewer), *visible("Task", viewer))
         .order_by(promises.c.due, promises.c.id)
         .limit(MOST)
     )
@@ -76,3 +117,67 @@ def _tell_reading(conn: Connection, keys: set[str]) -> set[str]:
     bodies = select(parties.c.key, parties.c.body).where(parties.c.key.in_(keys))
     known = conn.execute(bodies).all()
     return {key for key, body in known if codec.party(body).tells_reading}
+
+
+# --- what is shown beside it
+
+
+def headers(conn: Connection, keys: Collection[str]) -> dict[str, Header]:
+    """Who the patients are."""
+    rows = conn.execute(select(patients.c.key, patients.c.body).where(patients.c.key.in_(keys)))
+    return {key: codec.header(body) for key, body in rows}
+
+
+def records(conn: Connection, viewer: Viewer, ids: Collection[str]) -> dict[str, Record]:
+    """These events, as far as the viewer may see them."""
+    at = events.c
+    seen = of_entry(viewer, at.patient, at.thread, at.id)
+    rows = conn.execute(select(events).where(at.id.in_(ids), *seen)).mappings()
+    return {row["id"]: codec.record(row) for row in rows}
+
+
+def read_before(conn: Connection, viewer: Viewer, revision: Record) -> Record | None:
+    """What the viewer had read of a message before it was corrected; ``None``: nothing, so nobody need know."""
+    corrected, seen = revision, {revision.id}
+    while found := _corrected(conn, viewer, corrected):
+        if found.id in seen:
+            return None
+        if _has_read(conn, viewer, found.id):
+            return found
+        corrected, seen = found, seen | {found.id}
+    return None
+
+
+def _corrected(conn: Connection, viewer: Viewer, revision: Record) -> Record | None:
+    at = events.c
+    target = and_(at.patient == revision.patient, at.message_id == (revision.target or ""))
+    seen = of_entry(viewer, at.patient, at.thread, at.id)
+    row = conn.execute(select(events).where(target, *seen)).mappings().first()
+    return codec.record(row) if row else None
+
+
+def _has_read(conn: Connection, viewer: Viewer, event: str) -> bool:
+    at = outbox.c
+    sent = select(at.confirmed, at.read).where(at.receiver == viewer.reader, at.event == event)
+    rows = conn.execute(sent).all()
+    tells = bool(_tell_reading(conn, {viewer.reader} if viewer.reader else set()))
+    return any((row.read if tells else row.confirmed) is not None for row in rows)
+
+
+def messages(conn: Connection, party: str, events_: Collection[str]) -> dict[str, str]:
+    """The ids under which the party was sent these events, by event."""
+    at = outbox.c
+    sent = select(at.event, at.message_id).where(at.receiver == party, at.event.in_(events_))
+    return dict(conn.execute(sent).all())
+
+
+def said(conn: Connection, viewer: Viewer, party: str, message_id: str) -> Record | None:
+    """A message of the party's own, by its id."""
+    mine = select(inbox.c.id).where(inbox.c.sender == party, inbox.c.message_id == message_id)
+    ids = conn.execute(mine).scalars().all()
+    return next(iter(records(conn, viewer, ids).values()), None)
+
+
+def matter(conn: Connection, event: str) -> str | None:
+    """The thread that an event belongs to."""
+    return conn.execute(select(events.c.thread).where(events.c.id == event)).scalar()

@@ -19,6 +19,8 @@ from carepath.identity.oidc import Issuer, is_loopback
 from carepath.identity.sessions import Session, Sessions
 from carepath.identity.sign_in import SignInFault, own_path
 from carepath.store.disclosures import Disclosures
+from carepath.ui.forms import Form, form_of
+from carepath.ui.navigation import places
 from carepath.ui.rendering import HEADERS, page
 from carepath.ui.values import Visit
 from pathways.access import Actor, Operation, Role, may
@@ -158,6 +160,11 @@ class Door:
             return await _not_in(self.sign_in, request, patients)
         if not self.open_mode:
             return page(request, "problem.html", status=403, problem="sign-in.none")
+        if (
+            request.method not in SAFE
+            and request.headers.get("sec-fetch-site", "none") not in _OURS
+        ):
+            return page(request, "problem.html", status=403, problem="sign-in.cross-site")
         request.state.actor = EVERYBODY
         return None
 
@@ -167,7 +174,7 @@ async def _not_in(sign_in: SignIn, request: Request, patients: bool) -> Response
         return sign_in.refuse(request, SignInFault.CROSS_SITE)
     session = await sign_in.session(request)
     if session is None:
-        return _sent_to("/sign-in", request)
+        return await _signed_out(request)
     request.state.who = session
     if session.actor is None:
         return _sent_to("/act-as", request)
@@ -175,6 +182,9 @@ async def _not_in(sign_in: SignIn, request: Request, patients: bool) -> Response
     secret = request.cookies[sign_in.cookie]
     request.state.standing = sign_in.sessions.stands(secret)
     request.state.holds = partial(sign_in.sessions.holds, secret)
+    own = places(session.actor)
+    if patients and own and request.url.path == "/" and own[0].path != "/":  # who has no patients
+        return RedirectResponse(own[0].path, 303, headers=HEADERS)
     if patients and not may(session.actor.role, Operation.READ):
         return page(request, "problem.html", status=403, problem="page.no-patients")
     return None
@@ -190,6 +200,16 @@ async def still_stands(request: Request) -> bool:
     """Whether who looks is still who they were, when the page stays open."""
     holds: Callable[[], bool] | None = getattr(request.state, "holds", None)
     return holds is None or await run_in_threadpool(holds)
+
+
+async def _signed_out(request: Request) -> Response:
+    """To sign in, and back. What a form was filled in with stays on a page, to be sent again once that is done."""
+    filled = Form() if request.method in SAFE else await form_of(request)
+    if not filled.fields:
+        return _sent_to("/sign-in", request)
+    url = request.url
+    again = f"{url.path}?{url.query}" if url.query else url.path
+    return page(request, "signed-out-form.html", status=401, filled=filled, again=again)
 
 
 def _sent_to(where: str, request: Request) -> Response:

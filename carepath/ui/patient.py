@@ -1,19 +1,17 @@
 """One patient's page, and the live updates that say that it has changed."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from carepath import texts
-from carepath.ui.door import still_stands, visit_of
+from carepath.ui.door import visit_of
 from carepath.ui.rendering import HEADERS, page
+from carepath.ui.streaming import updates
 from carepath.ui.values import Data, PatientPage
 from carepath.ui.view import View, thinned
 from carepath.ui.words import Words
@@ -55,29 +53,15 @@ def _stepped(shown: PatientPage, asked: Asked, step: int) -> str:
 
 async def changes(data: Data, request: Request) -> Response:
     """GET /patients/{id}/changes: server-sent events that say *that* the page changed, never what."""
-    visit = visit_of(request)
-    newest = await run_in_threadpool(data.received, visit, request.path_params["id"])
-    if newest is None:
+    visit, key = visit_of(request), request.path_params["id"]
+
+    def version() -> str | None:
+        newest = data.received(visit, key)
+        return newest.isoformat() if newest else None
+
+    if await run_in_threadpool(version) is None:
         return page(request, "problem.html", status=404, problem="page.unknown")
-    return EventSourceResponse(_versions(data, request), headers=HEADERS)
-
-
-async def _versions(data: Data, request: Request) -> AsyncIterator[dict[str, str]]:
-    """The page's version at once, then each new one; until they are signed out, or may see nothing any more."""
-    visit, sent = visit_of(request), None
-    while True:
-        waiting = asyncio.create_task(data.changed())
-        try:
-            await asyncio.sleep(0)  # it listens before we look, so nothing is missed in between
-            newest = await run_in_threadpool(data.received, visit, request.path_params["id"])
-            if newest is None or not await still_stands(request):
-                return
-            if newest != sent:
-                yield {"data": newest.isoformat()}
-            sent = newest
-            await waiting
-        finally:
-            waiting.cancel()
+    return updates(request, data.changed, version)
 
 
 def _asked(query: QueryParams) -> Asked:

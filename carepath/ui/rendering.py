@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from carepath import texts
+from carepath.ui.navigation import places
 from carepath.ui.words import dated
 from pathways.moments import Moment
 from pathways.pathway import Header
@@ -48,6 +49,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: object
         "text": text,
         "moment": moment,
         "design": has_design(),
+        "places": places,
     }
     html = templates().get_template(template).render(shared, **values)
     return HTMLResponse(html, status, {**HEADERS, "Content-Language": language})

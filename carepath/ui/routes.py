@@ -1,8 +1,8 @@
 """The pages under ``/``: patients with recent activity, and one patient's timeline, live.
 
 The pages ask for data through ``Data`` and know neither the store nor the API. A patient is found by
-identifier through a POST form, so no national id ever stands in a URL. Everything is read-only; there is no
-inline script or style, so the content policy can forbid both.
+identifier through a POST form, so no national id ever stands in a URL. What is done from them is a message
+(``acting``). There is no inline script or style, so the content policy can forbid both.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,8 +14,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from carepath.ui import sign_in
+from carepath.ui import (
+    operations,
+    operations_changes,
+    pathway,
+    plan,
+    send,
+    sign_in,
+    worklist,
+    worklist_changes,
+)
 from carepath.ui.door import Door
+from carepath.ui.glass import break_glass, glass
+from carepath.ui.operations import Desk
 from carepath.ui.patient import changes, patient
 from carepath.ui.patients import find, patients
 from carepath.ui.rendering import HERE
@@ -24,13 +35,18 @@ from carepath.ui.values import Data
 Endpoint = Callable[[Data, Request], Awaitable[Response]]
 
 OWN_DOOR: Final = frozenset(
-    {"patients", "find", "patient", "changes", "static"}
+    {"patients", "find", "patient", "changes", "glass", "break-glass", "static"}
+    | {"operations", "deliveries", "deliver", "parked", "parked-one", "settle", "connect"}
+    | send.NAMES
+    | plan.NAMES
+    | pathway.NAMES
+    | worklist.NAMES
     | {"sign-in", "sign-in-callback", "choices", "choose", "sign-out", "signed-out"}
 )
 """The names of the routes that let people in themselves (``carepath.ui.door``), or that show nothing."""
 
 
-def routes(data: Data, door: Door) -> list[BaseRoute]:
+def routes(data: Data, door: Door, desk: Desk) -> list[BaseRoute]:
     """All pages, their live updates and their static files; and signing in, where it is set up."""
 
     def page(path: str, name: str, endpoint: Endpoint, method: str = "GET") -> Route:
@@ -39,8 +55,17 @@ def routes(data: Data, door: Door) -> list[BaseRoute]:
     return [
         page("/", "patients", patients),
         page("/", "find", find, "POST"),
+        page("/break-glass", "glass", glass),
+        page("/break-glass", "break-glass", break_glass, "POST"),
         page("/patients/{id}", "patient", patient),
         page("/patients/{id}/changes", "changes", changes),
+        *send.routes(data, door),
+        *plan.routes(data, door),
+        *pathway.routes(data, door),
+        *worklist_changes.routes(data, door),
+        *worklist.routes(data, door),
+        *operations.routes(desk, door),
+        *operations_changes.routes(desk, door),
         *(sign_in.routes(door.sign_in) if door.sign_in else ()),
         Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
     ]

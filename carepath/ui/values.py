@@ -3,14 +3,26 @@
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from carepath import texts
+from carepath.service.drafts import Draft
 from carepath.store.disclosures import Disclosures
 from pathways.access import Actor
 from pathways.deadlines import Commitment
-from pathways.parties import Party
+from pathways.events import EventCode
+from pathways.glass import GlassReason
+from pathways.messages import Record
+from pathways.parties import Identifier, Party
 from pathways.pathway import Header, Thread
+from pathways.plan_versions import Version
+from pathways.refusals import Reason, Refusal
+from pathways.sight import Sight
 from pathways.timeline import Entry
+
+if TYPE_CHECKING:
+    from carepath.ui.worklist_data import Worklists
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +68,154 @@ class PatientPage:
     takers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Somebody of whom whoever visits sees anything: themselves, or one of their own. ``name``: as far as known."""
+
+    sight: Sight
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPage:
+    """What somebody sees of themselves, or of one of their own.
+
+    ``key`` is what stands in the address. ``sight`` is ``None`` for nobody in particular: whom they are to name.
+    """
+
+    key: str
+    sight: Sight | None
+    shown: PatientPage
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What became of what a person sent: to whom it went, who answers, and by when (aware UTC)."""
+
+    code: EventCode
+    to: Sequence[str]
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A line of the access log: its id, when (aware UTC), and who, what and why in a sentence."""
+
+    id: str
+    at: datetime
+    said: str
+
+
+class OwnData(Protocol):
+    """What people see of themselves and their own; all of it runs in a worker thread.
+
+    Each gives ``None`` for somebody of whom they may see nothing.
+    """
+
+    def people(self, visit: Visit) -> Sequence[Close]:
+        """Of whom they see anything: themselves first."""
+
+    def page(self, visit: Visit, key: str) -> OwnPage | None:
+        """By our id of a patient; ``ME``: who signed in, ``SOMEONE``: whom they are to name."""
+
+    def version(self, visit: Visit, key: str) -> str | None:
+        """What changes with the page."""
+
+    def sent(self, visit: Visit, message: str) -> Sent | None:
+        """What became of a message of theirs, by its id."""
+
+    def log(
+        self, visit: Visit, key: str, language: str, before: str | None
+    ) -> Sequence[Looked] | None:
+        """Who received and read what of the patient, and why: the newest first, those before a line."""
+
+
+ME: Final = "me"
+SOMEONE: Final = "someone"
+"""In addresses, in place of our id of a patient: the ids are longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A message of theirs as it was taken in; ``None``: it waits for its matter."""
+
+    record: Record | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """How a plan came about, the oldest version first; ``whole``: nothing of it is kept from who looks.
+
+    ``last``: the id of the newest record, of whatever kind.
+    """
+
+    versions: Sequence[Version]
+    whole: bool
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPage:
+    """A patient's page, and the history of each of the plans on it, by thread."""
+
+    shown: PatientPage
+    histories: Mapping[str, History]
+
+
+class WritingData(Protocol):
+    """What those who send events by hand need to know; all of it runs in a worker thread."""
+
+    def parties(self) -> Mapping[str, Party]:
+        """The directory by key."""
+
+    def receipt(self, visit: Visit, message: str) -> Receipt | None:
+        """What became of a message of theirs, by its id; ``None``: they have sent none such."""
+
+    def plans(self, visit: Visit, key: str) -> PlanPage | None:
+        """A patient's plans as far as they may see them; ``None``: nothing of the patient is theirs to see."""
+
+
+class Fate(StrEnum):
+    """What became of what somebody did."""
+
+    DONE = "done"
+    WAITS = "waits"  # parked: what it is about is not known yet
+    AGAIN = "again"  # this form was sent before; what it says now was not
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of it. ``patient``: whom it was about, by our id; ``refusal``: why not."""
+
+    fate: Fate
+    patient: str | None = None
+    refusal: Refusal | None = None
+
+    def why(self, language: str) -> str:
+        """Why it was not done, in words."""
+        if self.fate is not Fate.REFUSED:
+            return texts.render(f"done.{self.fate}", {}, language)
+        issues = self.refusal.issues if self.refusal else ()
+        cause = next((one.cause for one in issues if one.cause), None)
+        if cause:
+            return texts.render(f"refusal.{cause}", {}, language)
+        reason = self.refusal.reason if self.refusal else Reason.TRANSIENT
+        return texts.render(f"reason.{reason}", {}, language)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """What the pages ask for, for whoever visits. All but ``changed`` run in a worker thread.
+    """What the pages ask for, for whoever visits. All but ``changed`` and ``send`` run in a worker thread.
 
     ``page`` takes a patient id and an as-of instant (``None`` is now) and gives ``None`` for a patient who is
     unknown, or of whom they may know nothing; ``find`` takes ``system|value`` or a bare value and gives a patient
     id; ``received`` gives when the newest event came in that they may see; ``changed`` waits until something was
-    committed (true), or some seconds (false).
+    committed (true), or some seconds (false). ``send`` does what they do, and says what became of it. ``break_glass``
+    opens what they were not told of, for a reason in words: a patient id, or why not. ``own``: what
+    people see of themselves and their own; ``writing``: what those who send by hand need to know; ``lists``:
+    what organisations owe.
     """
 
     patients: Callable[[Visit], Sequence[PatientRow]]
@@ -71,3 +223,8 @@ class Data:
     page: Callable[[Visit, str, datetime | None], PatientPage | None]
     received: Callable[[Visit, str], datetime | None]
     changed: Callable[[], Coroutine[Any, Any, bool]]
+    send: Callable[[Visit, Draft], Coroutine[Any, Any, Done]]
+    break_glass: Callable[[Visit, Identifier, GlassReason, str], str | Refusal | None]
+    own: OwnData
+    writing: WritingData
+    lists: "Worklists"

@@ -73,6 +73,14 @@ class Words:
         """A day as a heading."""
         return self._date(day, _DAYS)
 
+    def due(self, at: datetime) -> str:
+        """A day as one says it, and the time where it is not the end of the day."""
+        local = at.astimezone(ZONE)
+        ends_day = (local + timedelta(seconds=1)).date() != local.date()
+        return self.day(local.date()) + (
+            "" if ends_day else self.text("own.at", clock=self.clock(at))
+        )
+
     def month(self, day: date) -> str:
         """A month as a heading."""
         return self._date(day, _COARSE[Every.MONTHS])

@@ -1,8 +1,10 @@
 """The server: HTTP in, streams out."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 
+import structlog
 from starlette.applications import Starlette
 
 from carepath.api.allowance import GENEROUS, NONE, Limits
@@ -15,21 +17,26 @@ from carepath.delivery.hooks import Hooks, Options
 from carepath.delivery.live import Live
 from carepath.delivery.relay import Relay
 from carepath.service.directory import Parties
+from carepath.service.subscriptions import end_open_mode
 from carepath.service.terms import Tariff
 from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.store import sharing
-from carepath.ui.data import data
+from carepath.store.database import Database
+from carepath.ui.connect import Guide
 from carepath.ui.door import Door
-from carepath.ui.routes import OWN_DOOR, routes
+from carepath.ui.routes import OWN_DOOR
 from carepath.wiring.auditing import sealing
 from carepath.wiring.deliveries import publisher
 from carepath.wiring.entrance import entrance_on
 from carepath.wiring.logs import configure_logs
+from carepath.wiring.pages import pages
 from carepath.wiring.people import sign_in
 from carepath.wiring.store import open_as_set, reporting, service_on
 from carepath.wiring.watching import rounds
 from fhir_mappings.reading import MAX_BYTES
 from pathways.payment import RATES
+
+log = structlog.get_logger()
 
 
 def application(settings: Settings) -> Starlette:
@@ -38,16 +45,16 @@ def application(settings: Settings) -> Starlette:
     opened = open_as_set(settings)
     with reporting(settings):
         opened.keyring.check()
-    with opened.write() as conn:
-        sharing.ask(conn, asked=not settings.open_mode)
+    _choose_mode(opened, open_mode=settings.open_mode)
     relay = Relay(opened)
     service = service_on(settings, opened)
     service.place_due()
     metrics = Metrics()
     people = sign_in(settings, opened, lambda fault: metrics.refused_sign_ins.labels(fault).inc())
+    gather = Gather(service.handle, relay.wake, window=settings.gather_ms / 1000)
     context = Context(
         database=opened,
-        gather=Gather(service.handle, relay.wake, window=settings.gather_ms / 1000),
+        gather=gather,
         relay=relay,
         answers=Answers(opened),
         hooks=Hooks(opened, relay, _hooks(settings, metrics)),
@@ -65,10 +72,36 @@ def application(settings: Settings) -> Starlette:
         publisher=publisher(settings, opened, relay),
         rounds=(*rounds(settings, opened, relay.wake), sealing(opened)),
         metrics=metrics,
+        metrics_port=_port(settings.serve_metrics),
         tariff=Tariff({**RATES, **settings.payment_rates}, settings.payment_same_day),
     )
     door = Door(people, settings.open_mode)
-    return server(context, routes(data(opened, relay), door), OWN_DOOR)
+    made = pages(context, door, service_on(settings, opened), _guide(settings))
+    return server(context, made, OWN_DOOR)
+
+
+def _choose_mode(database: Database, *, open_mode: bool) -> None:
+    """What holds from now on, by whether everybody signs in."""
+    with database.write() as conn:
+        sharing.ask(conn, asked=not open_mode)
+        ended = () if open_mode else end_open_mode(conn, database.keys, datetime.now(UTC))
+    for id_ in ended:
+        log.warning("subscription made in open mode is off", subscription=id_)
+
+
+def _guide(settings: Settings) -> Guide:
+    """What those who connect are told."""
+    return Guide(
+        address=settings.address,
+        signs_in=not settings.open_mode,
+        broker=settings.broker,
+        mllp_port=settings.mllp_port,
+        mllp_tls=settings.mllp_cert_file is not None,
+    )
+
+
+def _port(address: str | None) -> int | None:
+    return None if address is None else int(address.rpartition(":")[2])
 
 
 def limits_of(settings: Settings) -> Limits:

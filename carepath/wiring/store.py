@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 from carepath.service import Answer, Service, ServiceOptions, Submission, directory
+from carepath.service import parked as tended
+from carepath.service.changes import AT_COMMAND_LINE
 from carepath.service.rebuild import rebuild
 from carepath.settings import LOOPBACK, Settings
 from carepath.store import audit, clients, database, encrypting, parties, promises, streams, times
@@ -20,8 +22,7 @@ from carepath.store.keyring import KeyPort, KeyServiceError
 from carepath.store.walls import NoRoles
 from carepath.wiring import secret_files
 from carepath.wiring.vault import VaultPort
-from pathways.access import Role
-from pathways.access_log import PURPOSES, Act, Line, Who
+from pathways.access_log import Act, Line
 from pathways.parties import Party
 
 
@@ -251,23 +252,21 @@ class Store:
 
     def retry(self, id_: str) -> Answer | None:
         """Take a parked message in again; ``None`` when no open one has the id."""
-        return self.service.retry(id_)
+        return tended.retry(self.service, AT_COMMAND_LINE, id_)
 
     def drop(self, id_: str, reason: str) -> bool:
         """Give a parked message up; false when no open one has the id."""
-        with self.database.write() as connection:
-            return shelf.close(connection, id_, shelf.State.DROPPED, reason)
+        return tended.drop(self.database, AT_COMMAND_LINE, id_, reason)
 
 
 def _shown(patient: str | None, id_: str) -> Line:
     """A parked message was shown at the command line."""
     at = times.now()
-    who = Who(role=Role.OPERATOR, client="command line", purpose=PURPOSES[Role.OPERATOR])
     return Line(
         id=audit.line_id(at),
         at=times.instant(at),
         act=Act.READ,
-        who=who,
+        who=AT_COMMAND_LINE.who,
         patient=patient,
         interaction="parked",
         shown={"Binary": (id_,)},

@@ -10,6 +10,7 @@ import pytest
 from carepath.store.database import Database, open_database
 from tests import postgres
 from tests.contract.commands import Commands, calling
+from tests.contract.door import Door, closed_door
 from tests.contract.keeping import Make
 from tests.contract.stored import KEYS
 
@@ -28,6 +29,19 @@ def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
             return made.enter_context(closing(open_database(url, KEYS)))
 
         yield database
+
+
+@pytest.fixture
+def broker(database_url: str) -> Iterator[Door]:
+    """A broker outside open mode with a directory, on each store."""
+    with closed_door(database_url) as broker:
+        yield broker
+
+
+@pytest.fixture
+def database(broker: Door) -> Database:
+    """Its store."""
+    return broker.service.database
 
 
 @pytest.fixture

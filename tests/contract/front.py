@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
+from starlette.routing import BaseRoute
 
 from carepath.api.app import application
 from carepath.api.context import Context
@@ -17,9 +18,13 @@ from carepath.delivery.live import Live
 from carepath.delivery.relay import Relay
 from carepath.service import Service
 from carepath.service.directory import Parties
+from carepath.ui.connect import Guide
+from carepath.ui.door import Door
+from carepath.wiring.pages import pages
 
 JSON = dict[str, Any]
 ADDRESS = "http://127.0.0.1:8000"
+GUIDE = Guide(address=ADDRESS, signs_in=True, broker=None, mllp_port=2575, mllp_tls=False)
 
 
 def asked(service: Service, path: str, org: str | None = None, **query: str) -> httpx.Response:
@@ -58,6 +63,11 @@ def _call(
             return await ask(client)
 
     return asyncio.run(call())
+
+
+def open_pages(broker: Context, service: Service) -> list[BaseRoute]:
+    """The pages of a broker, open to everybody."""
+    return pages(broker, Door(None, open_mode=True), service, GUIDE)
 
 
 def context(service: Service) -> Context:

@@ -38,12 +38,6 @@ def broker(database_url: str) -> Iterator[Door]:
         yield broker
 
 
-@pytest.fixture
-def database(broker: Door) -> Database:
-    """Its store."""
-    return broker.service.database
-
-
 def patient(broker: Door) -> str:
     """The key of the one patient, found without a trace."""
     with broker.service.database.read() as conn:

@@ -1,6 +1,5 @@
 """``carepath agreement``: two organisations agree on a limit, and what is promised after that keeps to it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import orjson
@@ -17,21 +16,8 @@ from pathways.messages import Key, KeyRank
 from pathways.moments import Moment
 from pathways.parties import Identifier
 from tests.contract.commands import Cli, Commands, done
-from tests.contract.door import Door, closed_door
+from tests.contract.door import Door
 from tests.contract.front import told
-
-
-@pytest.fixture
-def broker(database_url: str) -> Iterator[Door]:
-    """The parties are known."""
-    with closed_door(database_url) as broker:
-        yield broker
-
-
-@pytest.fixture
-def database(broker: Door) -> Database:
-    """Its store."""
-    return broker.service.database
 
 
 @pytest.fixture

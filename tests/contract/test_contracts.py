@@ -1,9 +1,6 @@
 """What each store gives back fits the schemas of what is sent: updates, receipts, notices of what was parked."""
 
-from collections.abc import Iterator
-
 import orjson
-import pytest
 
 from carepath.delivery.content import cloud_event
 from carepath.service import Submission, Verdict
@@ -12,17 +9,10 @@ from carepath.store.positions import Origin
 from pathways.events import EventCode
 from schemas.envelopes import ParkedNotice, event_type
 from schemas.topics import inbound
-from tests.contract.door import Door, closed_door
+from tests.contract.door import Door
 from tests.unit.wire import JSON, faults
 
 TOPIC = inbound("ward")
-
-
-@pytest.fixture
-def broker(database_url: str) -> Iterator[Door]:
-    """A broker with a directory, on each store."""
-    with closed_door(database_url) as broker:
-        yield broker
 
 
 def event(item: Item) -> JSON:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from carepath import texts
 from carepath.cli.coordinator import rows as who_has_it
 from carepath.service import Service, Submission
+from carepath.service.viewers import receiver
 from carepath.store import codec, queries, tables
 from carepath.store.resources import NEWEST, Viewer, read
 from carepath.store.times import micros
@@ -149,7 +150,7 @@ def test_star_50_an_absence_names_a_substitute_who_has_it_while_it_lasts(scene: 
     assert str(row[4]) == "ring først, stedfortreder"
     with scene.database.read() as conn:
         for reader, sees in (("office", True), ("house", False)):
-            found = read(conn, "CareTeam", team["id"], Viewer(reader, micros(scene.now)))
+            found = read(conn, "CareTeam", team["id"], receiver(reader, micros(scene.now)))
             assert (found is not None) is sees
     own = replace(away, substitute="Kari", substitute_party=None)
     assert refused(scene, C.COORDINATOR_ABSENT, KE, own) == "own-substitute"

@@ -1,6 +1,5 @@
 """One door in, on both stores: who may send, who must be told, and what becomes of what reaches nobody."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -36,7 +35,6 @@ from tests.contract.door import (
     TOWN,
     VILLAGE,
     Door,
-    closed_door,
     correction,
     issues,
     ref,
@@ -45,13 +43,6 @@ from tests.contract.door import (
 
 HANDOVER = "handover-summary"
 DESTINATION = "Bundle.entry[0].resource.destination"
-
-
-@pytest.fixture
-def broker(database_url: str) -> Iterator[Door]:
-    """A broker outside open mode with a directory, on each store."""
-    with closed_door(database_url) as broker:
-        yield broker
 
 
 def kept(broker: Door) -> int:

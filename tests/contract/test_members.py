@@ -1,6 +1,5 @@
 """``carepath member``: who works where, entered, listed and ended; nobody's national id is shown or typed in sight."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,25 +12,11 @@ from carepath.cli.output import Trouble
 from carepath.identity.people import Person
 from carepath.identity.sessions import Limits, Sessions
 from carepath.store.blind import load_keys
-from carepath.store.database import Database, open_database
+from carepath.store.database import open_database
 from pathways.access import Role
 from tests.contract.commands import Cli, Commands, done
-from tests.contract.door import Door, closed_door
 
 PID = "12824212447"
-
-
-@pytest.fixture
-def broker(database_url: str) -> Iterator[Door]:
-    """The parties are known."""
-    with closed_door(database_url) as broker:
-        yield broker
-
-
-@pytest.fixture
-def database(broker: Door) -> Database:
-    """Its store."""
-    return broker.service.database
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 import pytest
 
 from carepath.api.metrics import Metrics
-from carepath.store import feed, numbering, positions, streams
+from carepath.store import feed, numbering, positions, streams, transports
 from carepath.store.database import Database, migrate
 from carepath.store.figures import figures
 from carepath.store.tables import parked
 from carepath.store.times import micros
+from carepath.store.transports import Judged, State
+from pathways.parties import Party
 from tests.contract.keeping import Make
 from tests.contract.stored import put, sent
 
@@ -42,6 +44,33 @@ def test_nothing_waits_in_an_empty_store(database: Database) -> None:
     assert found["carepath_outbox_unnumbered_seconds"] == found["carepath_answers_unsent"] == 0
     assert found["carepath_intake_missing_records"] == 0
     assert found['carepath_subscriptions{status="error"}'] == 0
+
+
+def test_receivers_own_networks(database: Database) -> None:
+    """What waits there, what nobody has said a word of, what was refused; of who has none any more, nothing."""
+    party = Party("north", "Nord", transport="mllp://north.example:2575")
+    with database.write() as conn:
+        transports.follow(conn, party)
+    sent(database, "north", "a", "b", "c", created=NOW - 9 * MINUTE)
+    with database.write() as conn:
+        numbering.number(conn)
+        transports.claim(conn, "mllp", "me", now=0, until=1, limit=1)
+        judged = (Judged(state=State.SENT), Judged(state=State.REFUSED, reason="AE"))
+        for number, one in enumerate(judged, 1):
+            item = feed.after(conn, "north", number - 1, NOW, limit=1)[0]
+            transports.begin(conn, item, "north", "m", NOW - 4 * MINUTE)
+            transports.judge(conn, item.id, one, NOW)
+            transports.move(conn, "north", "me", number - 1, number, NOW)
+    found = page(database)
+    assert found['carepath_network_unsent{receiver="north"}'] == 1
+    assert found['carepath_network_unsent_seconds{receiver="north"}'] == 540
+    assert found['carepath_network_unconfirmed{receiver="north"}'] == 1
+    assert found['carepath_network_unconfirmed_seconds{receiver="north"}'] == 240
+    assert found['carepath_network_refused{receiver="north"}'] == 1
+    assert found['carepath_network_paused{receiver="north"}'] == 0
+    with database.write() as conn:
+        transports.follow(conn, Party("north", "Nord"))
+    assert not any(name.startswith("carepath_network_") for name in page(database))
 
 
 def test_what_waits_and_for_how_long(database: Database) -> None:

@@ -1,6 +1,5 @@
 """Who is signed in, and whom they may act as: on both databases."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +20,7 @@ from carepath.store.times import micros
 from fhir_mappings import codes
 from pathways.access import Actor, Role
 from pathways.parties import Identifier, Kind, Party
-from tests.contract.door import NOW, Door, closed_door
+from tests.contract.door import NOW, Door
 from tests.contract.keeping import Make, restore_into, write
 
 ISSUER = "https://issuer.example"
@@ -30,19 +29,6 @@ ORG = Identifier(codes.ORGANISATION_NUMBER, "310417203")
 NURSE = Person(issuer=ISSUER, subject="nurse", hpr="900000005", name="Jonas Vik")
 CITIZEN_ONLY = Person(issuer=ISSUER, subject="solveig", pid=PID, name="Solveig Bråten")
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def broker(database_url: str) -> Iterator[Door]:
-    """Its directory has a trust with a ward and a surgery, and a town with its units."""
-    with closed_door(database_url) as broker:
-        yield broker
-
-
-@pytest.fixture
-def database(broker: Door) -> Database:
-    """Its store."""
-    return broker.service.database
 
 
 @pytest.fixture

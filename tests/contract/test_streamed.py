@@ -1,7 +1,6 @@
 """What comes in a stream, on both stores: nobody waits for the answer, and nothing may be lost or hold up the rest."""
 
 import itertools
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -24,18 +23,11 @@ from pathways.facts import ReferralFacts, StayFacts
 from pathways.messages import Destination, Key, KeyRank, Message
 from pathways.moments import Moment
 from tests.contract import matters
-from tests.contract.door import NOW, REFERRAL, STAY, STAY_KEYS, Door, closed_door, ref
+from tests.contract.door import NOW, REFERRAL, STAY, STAY_KEYS, Door, ref
 from tests.contract.stored import KEYS, opened
 
 WARD = "carepath.inbound.ward"
 TOPICS = itertools.count()
-
-
-@pytest.fixture
-def broker(database_url: str) -> Iterator[Door]:
-    """A broker outside open mode with a directory, on each store."""
-    with closed_door(database_url) as broker:
-        yield broker
 
 
 def admission(number: int, sender: str = "ward", **more: Any) -> bytes:

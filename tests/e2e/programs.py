@@ -64,11 +64,11 @@ class Running:
 
 
 @contextmanager
-def serving(folder: Path, port: int) -> Iterator[Running]:
+def serving(folder: Path, port: int, **settings: str) -> Iterator[Running]:
     """``carepath serve`` on a database in the folder, ready; nobody watches over the promises of old stories."""
     running = Running(f"http://127.0.0.1:{port}", f"sqlite:///{folder / 'carepath.db'}")
     where = ("--port", str(port), "--database-url", running.database_url)
-    with started("serve", *where, CAREPATH_WATCH="false") as process:
+    with started("serve", *where, **{"CAREPATH_WATCH": "false", **settings}) as process:
         if not answers(running.url, process):
             process.kill()
             raise AssertionError(process.communicate())

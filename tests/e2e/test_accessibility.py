@@ -5,6 +5,7 @@ CI takes pairs: each view in four of its eight combinations, so that every two c
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from carepath.cli.demo.story import Step
-from tests.e2e import axe, programs, staging
+from tests.e2e import axe, operating, programs, staging
 from tests.e2e.programs import Running
 from tests.e2e.test_pages import browser as browser  # noqa: PLC0414 -- a fixture
 from tests.e2e.test_picture import SHOTS, drawn, listed
@@ -48,14 +49,27 @@ class Servers:
         return self._serve("typical", staging.running(staging.now()), 1)
 
     @cached_property
+    def operated(self) -> Running:
+        """The story, with topics, Subscriptions and parked messages."""
+        steps = staging.running(staging.now())
+        return self._serve("operated", steps, 1, operating.fill)
+
+    @cached_property
     def many(self) -> Running:
         """Two thousand messages about one patient."""
         return self._serve("many", staging.years(ENTRIES, staging.now().date()), 200)
 
-    def _serve(self, name: str, steps: Iterable[Step], batch: int) -> Running:
+    def _serve(
+        self,
+        name: str,
+        steps: Iterable[Step],
+        batch: int,
+        more: Callable[[Path], None] = lambda _: None,
+    ) -> Running:
         folder = self.folder / name
         folder.mkdir()
         staging.seed(folder, steps, batch)
+        more(folder)
         return self.stack.enter_context(programs.serving(folder, free_port()))
 
 
@@ -130,6 +144,108 @@ def full_year(page: Page, servers: Servers) -> None:
         page.locator(".zoom a").nth(1).click()
 
 
+def operations(page: Page, servers: Servers) -> None:
+    """Who is told what; something is late."""
+    page.goto(f"{servers.operated.url}/operations")
+
+
+def delivery(page: Page, servers: Servers) -> None:
+    """One receiver with every way of delivery, and a form that was filled in wrongly."""
+    page.goto(f"{servers.operated.url}/operations/deliveries/{operating.NURSES}")
+    page.locator("#kafka-from").fill("x")
+    with page.expect_navigation():
+        page.locator("section[aria-labelledby=kafka] button[value=replay]").click()
+    expect(page.locator(".problem")).to_be_visible()
+
+
+def parked_message(page: Page, servers: Servers) -> None:
+    """What could not be placed, masked; and no reason to give it up."""
+    page.goto(f"{servers.operated.url}/operations/parked?all=1")
+    with page.expect_navigation():
+        page.locator(".patients a").last.click()
+    with page.expect_navigation():
+        page.locator("button[value=drop]").click()
+    expect(page.locator(".problem")).to_be_visible()
+
+
+def connect(page: Page, servers: Servers) -> None:
+    """Commands that are longer than the page is wide."""
+    page.goto(f"{servers.operated.url}/operations/connect?organisation={operating.NURSES}")
+
+
+def no_work(page: Page, servers: Servers) -> None:
+    """A worklist with nothing on it."""
+    page.goto(f"{servers.empty.url}/worklist")
+
+
+def work(page: Page, servers: Servers) -> None:
+    """A unit's worklist."""
+    page.goto(f"{servers.typical.url}/worklist?of=solvik-tildeling")
+
+
+def work_wrong(page: Page, servers: Servers) -> None:
+    """A form of one matter that was sent with nothing in it."""
+    page.goto(f"{servers.typical.url}/worklist")
+    page.locator(".work .title a").first.click()
+    page.get_by_role("link", name=re.compile("Avklart|Settled")).click()
+    with page.expect_navigation():
+        page.locator(".doing form button").first.click()
+    expect(page.locator(".problem").first).to_be_visible()
+
+
+def send_choice(page: Page, servers: Servers) -> None:
+    """The first step of sending by hand, with nothing chosen."""
+    page.goto(f"{servers.typical.url}/send")
+    with page.expect_navigation():
+        page.locator("main button").click()
+
+
+def send_form(page: Page, servers: Servers) -> None:
+    """The second, with rows, everything unfolded, and something wrong."""
+    id_ = patient(servers.typical).rpartition("/")[2]
+    page.goto(f"{servers.typical.url}/send?patient={id_}&event=plan-created")
+    page.locator("#participants-0-role").fill("?")
+    with page.expect_navigation():
+        page.get_by_role("button").last.click()
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+
+
+def planned(servers: Servers) -> str:
+    """The address of a plan with a goal; it is made once."""
+    site, there = servers.typical.url, f"{patient(servers.typical)}/plan"
+    if not (found := _plans(there)):
+        id_, sender = there.split("/")[-2], "Solvik kommune, hjemmesykepleien"
+        told = {"event": "plan-created", "patient": id_, "sender": sender, "act": "send"}
+        told |= {"title": "Plan", "goals-0-text": "Gå tur", "participants-0-name": "Kari"}
+        httpx.post(f"{site}/send", data=told, trust_env=False)
+        found = _plans(there)
+    return f"{site}{found[0]}"
+
+
+def _plans(there: str) -> list[str]:
+    return re.findall(
+        r'href="(/patients/[^"]+/plan/[^"]+)"', httpx.get(there, trust_env=False).text
+    )
+
+
+def plan(page: Page, servers: Servers) -> None:
+    """A plan, and a measure without one that is overdue."""
+    page.goto(planned(servers).rpartition("/")[0])
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+
+
+def plan_clash(page: Page, servers: Servers) -> None:
+    """Somebody else was faster: both their words."""
+    page.goto(planned(servers))
+    other = page.context.new_page()
+    other.goto(page.url)
+    for one, said in ((other, "Svømme"), (page, "Sykle")):
+        one.locator("#goals-0-text").fill(f"{said} {time.time()}")
+        with one.expect_navigation():
+            one.get_by_role("button").last.click()
+    expect(page.locator(".clash")).to_be_visible()
+
+
 View = Callable[[Page, Servers], None]
 VIEWS: tuple[View, ...] = (
     nobody,
@@ -142,6 +258,17 @@ VIEWS: tuple[View, ...] = (
     opened,
     full,
     full_year,
+    no_work,
+    work,
+    work_wrong,
+    operations,
+    delivery,
+    parked_message,
+    connect,
+    send_choice,
+    send_form,
+    plan,
+    plan_clash,
 )
 
 

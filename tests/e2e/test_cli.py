@@ -68,6 +68,9 @@ def test_the_demo_tells_the_whole_story() -> None:
     assert told.count("→") == len(STEPS)
     assert "Friday 14:40: ready for discharge" in told
     assert "The clock runs faster here" in told
+    assert told.count("  HL7 v2 over MLLP\n") == 2
+    assert told.count("  PLO\n") == 10
+    assert "hjemmesykepleien (as PLO)" in told
     assert told.count("Deadline missed: Measure") == 2  # who promised it, then their house
     assert told.count("Deadline missed") == 2
     assert "Nothing is open" in told

@@ -76,8 +76,12 @@ def sign_in(page: Page, person: str) -> None:
 
 
 def on_patient(page: Page) -> None:
-    """From the list to the one patient there is."""
-    page.get_by_role("link", name="Solveig Bråten").click()
+    """From the list to the one patient there is; from people's own page to the whole timeline."""
+    if page.url.endswith("/pathway"):
+        page.get_by_role("link", name="Solveig Bråten").click()
+        page.wait_for_url("**/pathway/*")
+    own = "/pathway/" in page.url
+    page.get_by_role("link", name="Se hele tidslinjen" if own else "Solveig Bråten").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Solveig Bråten")
 
 
@@ -118,17 +122,18 @@ def test_each_sees_another_part(browser: Browser, demo: Demo) -> None:
 
 
 def test_the_administrator_sees_no_patient(browser: Browser, demo: Demo) -> None:
-    """A page that says so; the patient's own address gives nothing either."""
+    """They begin at a page of their own; the patient's own address says so, and gives nothing."""
     with visiting(browser, demo, "gp") as page:
         on_patient(page)
         address = page.url
     with visiting(browser, demo, "administrator") as page:
-        expect(page.get_by_role("heading", level=1)).to_have_text(
-            "Rollen din gir ikke innsyn i pasienters opplysninger"
-        )
+        page.wait_for_url(f"{demo.url}/operations")
         answer = page.goto(address)
         assert answer is not None
         assert answer.status == 403
+        expect(page.get_by_role("heading", level=1)).to_have_text(
+            "Rollen din gir ikke innsyn i pasienters opplysninger"
+        )
         assert "Solveig" not in page.content()
 
 

@@ -33,7 +33,7 @@ def addresses() -> list[str]:
     )
 
 
-PAGES: Final = routes(data=None, door=Door(None, open_mode=True))  # type: ignore[arg-type] # asked for addresses only
+PAGES: Final = routes(data=None, door=Door(None, open_mode=True), desk=None)  # type: ignore[arg-type] # asked for addresses only
 assert any(isinstance(one, Mount) for one in PAGES)
 
 

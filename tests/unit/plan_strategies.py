@@ -36,8 +36,8 @@ def plan(when: SearchStrategy[Moment]) -> Choices:
     return {
         "title": base.lines(),
         "coordinator": base.lines(),
-        "goals": base.several(goal),
-        "participants": base.several(_participants(when)),
+        "goals": st.just(()) | base.several(goal),
+        "participants": st.just(()) | base.several(_participants(when)),
         "begins": when,
         "ends": when,
         "note": base.texts(),

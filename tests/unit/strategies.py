@@ -202,7 +202,8 @@ def moments(draw: DrawFn, written: datetime | None = None) -> Moment:
 
 
 @st.composite
-def _facts(draw: DrawFn, code: EventCode, written: datetime) -> Facts:
+def facts_of(draw: DrawFn, code: EventCode, written: datetime) -> Facts:
+    """What a message of this event can say that was written then."""
     choices = _CHOICES[RULES[code].facts](moments(written))
     wanted = _OF_PERSON_EVENT.get(code, _written(code))
     told = {
@@ -317,7 +318,7 @@ def _keys_about(draw: DrawFn, family: Family, sender: PartyRef) -> tuple[Key, ..
 @st.composite
 def _keys_of_report(draw: DrawFn, sender: PartyRef, stays: list[Identifier]) -> set[Key]:
     named = of.stay(stays, draw(st.lists(identifiers(), max_size=2)), sender)
-    return named or of.start(draw(st.none() | moments(END)), sender, OSLO)
+    return named | of.start(draw(st.none() | moments(END)), sender, OSLO)
 
 
 # --- the whole
@@ -336,7 +337,7 @@ def messages(
         st.one_of(party_refs(), st.just(PartyRef(endpoint="urn:oid:2.16.578.1.34.2")))
     )
     written = draw(instants())
-    facts = draw(_facts(code, written))
+    facts = draw(facts_of(code, written))
     matter = draw(st.none() | _about()) if code in _ABOUT_ANYTHING else None
     nobody = code is EventCode.ACKNOWLEDGEMENT
     if code is EventCode.MISADDRESSED and patient is None:

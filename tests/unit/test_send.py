@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carepath import texts
-from carepath.cli import told
-from carepath.cli.composing import Typed, Who, compose
-from carepath.cli.output import Trouble
-from carepath.cli.told import Typing
+from carepath.service import typed as told
+from carepath.service.composing import Typed, Who, compose
+from carepath.service.typed import Typing, Unfit
 from fhir_mappings.inbound import read
 from fhir_mappings.options import Options
 from fhir_mappings.outbound import write
@@ -116,14 +115,15 @@ def test_every_event_can_be_typed(code: EventCode, data: st.DataObject) -> None:
         ("capacity-answer", "can_receive=perhaps", "yes or no"),
         ("inquiry", "text=", "text"),
         ("relative-registered", "relatives=;son", "name;relationship"),
-        ("reminder", "step=due", "carepath send --list"),
+        ("reminder", "step=due", "the code of an event"),
     ],
 )
 def test_what_cannot_be_used_is_named(event: str, setting: str, named: str) -> None:
     """With what it needs."""
-    with pytest.raises(Trouble) as trouble:
+    with pytest.raises(Unfit) as unfit:
         typed(event, setting)
-    assert named in f"{trouble.value} {trouble.value.hint}"
+    assert named in str(unfit.value)
+    assert unfit.value.needs("nb") != unfit.value.needs("en")
 
 
 def test_a_call_names_the_matter_it_is_about() -> None:
@@ -133,9 +133,9 @@ def test_a_call_names_the_matter_it_is_about() -> None:
     assert [(key.rank, key.value) for key in call.keys] == [(KeyRank.STAY, "urn:x|77")]
     assert typed("doctor-report", about=("urn:x|77",)).keys == call.keys
     for wrong in ("stay=77", "nothing=77"):
-        with pytest.raises(Trouble, match="about"):
+        with pytest.raises(Unfit, match="about"):
             typed("inquiry", about=(wrong,))
-    with pytest.raises(Trouble, match="stay, referral"):
+    with pytest.raises(Unfit, match="stay, referral"):
         typed("reply", about=("nothing=77",))
 
 

@@ -1,16 +1,29 @@
 // Fetches the page again when the server says that it changed, and puts the new part in place.
-// The page is whole without this file: reloading shows the same.
+// Who types, chooses or stands somewhere in it goes on there. The page is whole without this file.
 "use strict";
 
-const changes = new EventSource(`${location.pathname}/changes`);
-const shown = () => document.getElementById("live").dataset.version;
+const live = () => document.getElementById("live");
+const changes = new EventSource(live().dataset.changes ?? `${location.pathname}/changes`);
+
+// What is chosen and where the focus is, by the ids that the new part has, too.
+function put(fresh) {
+  const focused = document.activeElement?.id;
+  for (const { id } of live().querySelectorAll("input:checked, details[open]")) {
+    const same = id && fresh.querySelector(`#${CSS.escape(id)}`);
+    if (same) same.tagName === "DETAILS" ? (same.open = true) : (same.checked = true);
+  }
+  live().replaceWith(fresh);
+  if (focused && document.activeElement?.id !== focused) {
+    document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+}
 
 changes.addEventListener("message", async ({ data: version }) => {
-  if (Date.parse(version) === Date.parse(shown())) return;
+  if (version === live().dataset.version) return;
   const answer = await fetch(location.href);
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.getElementById("live").replaceWith(page.getElementById("live"));
+  put(page.getElementById("live"));
   const news = document.getElementById("news");
   news.textContent = news.dataset.text;
 });

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
-from carepath.cli import told
-from carepath.cli.output import Trouble
-from carepath.cli.told import Typing
+from carepath.service import typed as told
+from carepath.service.typed import Typing, Unfit
 from fhir_mappings import keys as of
 from fhir_mappings.codes import DNR, FNR
 from pathways.events import RULES, WHOLE, Activity, EventCode, Family
@@ -48,10 +47,13 @@ class Typed:
 
 
 def compose(typed: Typed, typing: Typing) -> Message:
-    """The message. Raises ``Trouble`` that names what cannot be used."""
+    """The message. Raises ``Unfit`` that names what cannot be used.
+
+    It is a fact's name, or one of ``event``, ``from``, ``to``, ``copy``, ``patient``, ``about``, ``happened``.
+    """
     code = event(typed.event)
-    sender = _needed(typed.who.sender, "--from", "who sends it")
-    party = told.checked("--from", PartyRef, sender, typing)
+    sender = _needed(typed.who.sender, "from")
+    party = told.checked("from", PartyRef, sender, typing)
     matter, keys = _about(code, typed.about, party, typing)
     at = typed.happened
     return Message(
@@ -64,7 +66,7 @@ def compose(typed: Typed, typing: Typing) -> Message:
         target=typed.target,
         sender=party,
         author=Author(typed.author),
-        happened=told.checked("--happened", Moment, at, typing) if at else Moment(typing.written),
+        happened=told.checked("happened", Moment, at, typing) if at else Moment(typing.written),
         written=typing.written,
         destinations=_destinations(typed.who, typing),
         patient=None if code in _NOBODY else _patient(typed.who, typing),
@@ -78,33 +80,37 @@ def event(text: str | None) -> EventCode:
     """An event that may be sent, by its code."""
     known = {str(code): code for code, rule in RULES.items() if not rule.ours}
     if text not in known:
-        raise Trouble(
-            f"{text!r} is no event that can be sent.", "See 'carepath send --list' for all of them."
-        )
+        raise Unfit("event", text or "", "event")
     return known[text]
 
 
-def _needed(text: str | None, option: str, what: str) -> str:
+def _needed(text: str | None, field: str) -> str:
     if not text:
-        raise Trouble(f"{option} is needed: {what}.")
+        raise Unfit(field, "", field)
     return text
 
 
 def _destinations(who: Who, typing: Typing) -> tuple[Destination, ...]:
     wanted = [*((one, False) for one in who.to), *((one, True) for one in who.copies)]
     return tuple(
-        Destination(told.checked("--copy" if copy else "--to", PartyRef, one, typing), copy)
+        Destination(told.checked("copy" if copy else "to", PartyRef, one, typing), copy)
         for one, copy in wanted
     )
 
 
 def _patient(who: Who, typing: Typing) -> Patient:
     """By a national number (its first digit tells which), or ``system|value``."""
-    text = _needed(who.patient, "--patient", "whom it is about")
-    number = told.checked("--patient", Identifier, text, typing)
-    if not number.system and len(text) == _NATIONAL and text.isdecimal():
-        number = Identifier(DNR if text[0] > "3" else FNR, text)
+    text = _needed(who.patient, "patient")
+    number = named(told.checked("patient", Identifier, text, typing))
     return Patient((number,), municipality=who.municipality)
+
+
+def named(number: Identifier) -> Identifier:
+    """A person's number with its system, which a national number itself tells."""
+    value = number.value
+    if number.system or len(value) != _NATIONAL or not value.isdecimal():
+        return number
+    return Identifier(DNR if value[0] > "3" else FNR, value)
 
 
 def _about(
@@ -117,20 +123,21 @@ def _about(
         family, equals, number = text.rpartition("=")
         if equals:
             matter = _family(code, family)
-        one = told.checked("--about", Identifier, number, typing)
-        keys.add(of.key(_rank(code, matter or RULES[code].family), one, sender))
+        one = told.checked("about", Identifier, number, typing)
+        keys.add(of.key(rank(code, matter or RULES[code].family), one, sender))
     return matter, set() if matter in WHOLE else keys
 
 
 def _family(code: EventCode, text: str) -> Family:
     if code not in _ABOUT_ANYTHING:
-        raise Trouble(f"--about {text}=…: a {code} can only be about its own matter's number.")
+        raise Unfit("about", text, "own-matter", event=code)
     if text not in set(Family):
-        raise Trouble(f"--about {text}=…: the families are {', '.join(Family)}.")
+        raise Unfit("about", text, "one-of", codes=", ".join(Family))
     return Family(text)
 
 
-def _rank(code: EventCode, family: Family) -> KeyRank:
+def rank(code: EventCode, family: Family) -> KeyRank:
+    """How strong the number is that such an event names a matter of this family by."""
     if family in of.NUMBERED and RULES[code].facts is not ReportFacts:
         return of.NUMBERED[family].rank
     return KeyRank.STAY

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from types import UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
-from carepath.cli.options import instant
-from carepath.cli.output import Trouble
+from carepath import texts
 from carepath.texts import ZONE
 from fhir_mappings.codes import HER_ID, ORGANISATION_NUMBER
 from fhir_mappings.profile import SHAPES
@@ -30,8 +29,31 @@ class Typing:
     party: Callable[[str], PartyRef]
 
 
+class Unfit(Exception):
+    """A value that cannot be used: ``field``, as it was ``written``, and what it ``needs`` in words of a language."""
+
+    def __init__(self, field: str, written: str, needs: str, **params: str) -> None:
+        super().__init__(
+            f"{field} {written!r} cannot be used: it needs {self._say(needs, params, 'en')}."
+        )
+        self.field, self.written = field, written
+        self._needs, self._params = needs, params
+
+    @staticmethod
+    def _say(needs: str, params: Mapping[str, str], language: str) -> str:
+        return texts.render(f"needs.{needs}", params, language)
+
+    def needs(self, language: str) -> str:
+        """What it needs, in a few words."""
+        return self._say(self._needs, self._params, language)
+
+
 class _Unusable(Exception):
-    """What was expected instead, in a few words."""
+    """What was expected instead: a key of the catalogues' ``needs``, and its parameters."""
+
+    def __init__(self, needs: str, **params: str) -> None:
+        super().__init__(needs)
+        self.needs, self.params = needs, params
 
 
 def field_types(code: EventCode) -> Mapping[str, Any]:
@@ -45,16 +67,14 @@ def field_types(code: EventCode) -> Mapping[str, Any]:
 def facts(code: EventCode, settings: Iterable[str], typing: Typing) -> Facts:
     """The facts of an event from ``field=value`` texts; a field of many values may be given several times.
 
-    Raises ``Trouble`` that names the field.
+    Raises ``Unfit`` that names the field.
     """
     known = field_types(code)
     told: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or name not in known:
-            raise Trouble(
-                f"{name!r} is no field of {code}.", f"Its fields are: {', '.join(known)}."
-            )
+            raise Unfit(name, text, "field", event=code, fields=", ".join(known))
         value = checked(name, known[name], text, typing)
         several = get_origin(known[name]) is tuple
         told[name] = (*told.get(name, ()), *value) if several else value
@@ -62,11 +82,11 @@ def facts(code: EventCode, settings: Iterable[str], typing: Typing) -> Facts:
 
 
 def checked(name: str, kind: Any, text: str, typing: Typing) -> Any:
-    """One value. Raises ``Trouble`` that names it, and what it needs."""
+    """One value. Raises ``Unfit`` that names it, and what it needs."""
     try:
         return _value(kind, text, typing)
     except _Unusable as unusable:
-        raise Trouble(f"{name} {text!r} cannot be used: it needs {unusable}.") from None
+        raise Unfit(name, text, unusable.needs, **unusable.params) from None
 
 
 def described(kind: Any) -> str:
@@ -99,7 +119,7 @@ def _value(kind: Any, text: str, typing: Typing) -> Any:
         try:
             return kind(text)
         except ValueError:
-            raise _Unusable(f"one of {', '.join(kind)}") from None
+            raise _Unusable("one-of", codes=", ".join(kind)) from None
     return _compound(kind, text, typing)
 
 
@@ -108,7 +128,7 @@ def _compound(kind: Any, text: str, typing: Typing) -> Any:
     hints, parts = get_type_hints(kind), text.split(";")
     names = [one.name for one in fields(kind)]
     if not parts[0] or len(parts) > len(names):
-        raise _Unusable(described(kind))
+        raise _Unusable("parts", parts=described(kind))
     told = {name: part for name, part in zip(names, parts, strict=False) if part}
     return kind(**{n: _part(_inner(hints[n]), part, typing) for n, part in told.items()})
 
@@ -121,19 +141,19 @@ def _part(kind: Any, text: str, typing: Typing) -> Any:
 
 def _text(text: str, _: Typing) -> str:
     if not text.strip():
-        raise _Unusable("a text")
+        raise _Unusable("text")
     return text
 
 
 def _yes_or_no(text: str, _: Typing) -> bool:
     if text.lower() not in _YES_NO:
-        raise _Unusable("yes or no")
+        raise _Unusable("yes-no")
     return _YES_NO[text.lower()]
 
 
 def _number(text: str, _: Typing) -> int:
     if not text.isdecimal():
-        raise _Unusable("a whole number")
+        raise _Unusable("number")
     return int(text)
 
 
@@ -141,7 +161,7 @@ def _day(text: str, _: Typing) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise _Unusable("a day like 2026-03-20") from None
+        raise _Unusable("day") from None
 
 
 def moment(text: str, typing: Typing) -> Moment:
@@ -149,16 +169,17 @@ def moment(text: str, typing: Typing) -> Moment:
     if len(text) == _DAY:
         return on_day(_day(text, typing), typing.written, ZONE)
     try:
-        return Moment(instant(text))
-    except Trouble:
-        raise _Unusable("a time like 2026-03-20T14:40, or a day like 2026-03-20") from None
+        local = datetime.fromisoformat(text)
+        return Moment((local if local.tzinfo else local.replace(tzinfo=ZONE)).astimezone(UTC))
+    except (ValueError, OverflowError):
+        raise _Unusable("moment") from None
 
 
 def identifier(text: str, _: Typing) -> Identifier:
     """``system|value``, or a value alone."""
     system, bar, value = text.rpartition("|")
     if not value:
-        raise _Unusable("a number, or system|number")
+        raise _Unusable("identifier")
     return Identifier(system if bar else "", value)
 
 

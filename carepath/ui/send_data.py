@@ -1,0 +1,56 @@
+"""What the pages that send need to know besides the patient: the directory, and what became of what was sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from carepath.store import matters, parties
+from carepath.store.database import Database
+from carepath.store.sent import sent, waits
+from carepath.ui.seeing import patient_page, seen
+from carepath.ui.values import History, PlanPage, Receipt, Visit
+from pathways.access import Role
+from pathways.events import Family
+from pathways.parties import Party
+from pathways.plan_versions import versions
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What those who write need to know; all of it runs in a worker thread."""
+
+    database: Database
+
+    def parties(self) -> Mapping[str, Party]:
+        """The directory by key."""
+        with self.database.read() as conn:
+            return parties.directory(conn).parties
+
+    def receipt(self, visit: Visit, message: str) -> Receipt | None:
+        """What became of a message of theirs, by its id; ``None``: they have sent none such."""
+        sender = visit.actor.party
+        if sender is None and visit.actor.role is not Role.OPEN:
+            return None
+        with self.database.read() as conn:
+            record = sent(conn, sender, message)
+            if record is None:
+                return Receipt(None) if waits(conn, sender, message) else None
+        visit.disclosed.tell(record.patient, "Provenance", (record.id,))
+        return Receipt(record)
+
+    def plans(self, visit: Visit, key: str) -> PlanPage | None:
+        """A patient's plans, as far as they may see them; ``None``: nothing of the patient is theirs to see."""
+        with seen(self.database, visit) as (conn, seeing):
+            shown = patient_page(conn, seeing, key) if seeing.may_know(key) else None
+            if shown is None:
+                return None
+            ids = [thread.id for thread in shown.threads if thread.family is Family.PLAN]
+            told, number = matters.records(conn, ids, seeing), matters.numbers(conn, ids)
+            histories = {
+                id_: History(
+                    versions=versions(found),
+                    whole=len(found) == number.get(id_),
+                    last=max(record.order for record in found)[-1],
+                )
+                for id_, found in told.items()
+            }
+            return PlanPage(shown, histories)
