@@ -67,7 +67,7 @@ def field_types(code: EventCode) -> Mapping[str, Any]:
 def facts(code: EventCode, settings: Iterable[str], typing: Typing) -> Facts:
     """The facts of an event from ``field=value`` texts; a field of many values may be given several times.
 
-    Raises ``Unfit`` that names the field.
+    ``field=`` says that there are none any more, where there may be many. Raises ``Unfit`` that names the field.
     """
     known = field_types(code)
     told: dict[str, Any] = {}
@@ -75,8 +75,8 @@ def facts(code: EventCode, settings: Iterable[str], typing: Typing) -> Facts:
         name, equals, text = setting.partition("=")
         if not equals or name not in known:
             raise Unfit(name, text, "field", event=code, fields=", ".join(known))
-        value = checked(name, known[name], text, typing)
         several = get_origin(known[name]) is tuple
+        value = () if several and not text else checked(name, known[name], text, typing)
         told[name] = (*told.get(name, ()), *value) if several else value
     return RULES[code].facts(**told)
 

@@ -97,7 +97,7 @@ def test_every_event_can_be_typed(code: EventCode, data: st.DataObject) -> None:
     sets = [
         f"{name}={as_typed(one)}"
         for name, value in values.items()
-        for one in (value if isinstance(value, tuple) else (value,))
+        for one in (value if isinstance(value, tuple) and value else (value,))
     ]
     message = typed(code, *sets)
     assert {name: getattr(message.facts, name) for name in values} == values
