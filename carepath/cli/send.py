@@ -42,7 +42,10 @@ _Copy = Annotated[
     list[str] | None, typer.Option("--copy", metavar="ORG", help="A receiver for information.")
 ]
 _Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A fact: see --list. A list is emptied by FIELD=.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="FIELD=VALUE", help="A fact: see --list. A list is emptied by FIELD=."
+    ),
 ]
 _About = Annotated[
     list[str] | None,

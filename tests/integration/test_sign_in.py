@@ -311,11 +311,11 @@ def test_the_session_is_known_at_the_api_too(site: Site) -> None:
 
 
 def test_an_administrator_sees_no_patients(site: Site) -> None:
-    """Neither the list, nor the search, nor a page."""
+    """Neither the search, nor a page; in place of the list there is what they look after."""
     with site.browser() as browser:
         browser.get(answered(browser, "administrator"))
         own = {"Sec-Fetch-Site": "same-origin"}
-        assert browser.get("/").status_code == 403
+        assert browser.get("/").headers["location"] == "/operations"
         assert browser.post("/", data={"identifier": PID}, headers=own).status_code == 403
         assert browser.get("/patients/unknown").status_code == 403
 
