@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from carepath.cli.demo import people
 from carepath.identity.people import HPR
-from tests.e2e import programs
+from tests.e2e import axe, programs
 from tests.servers import PATIENCE, free_port, requirement
 
 NUMBER = people.PATIENT.identifiers[0].value
@@ -135,6 +135,23 @@ def test_the_administrator_sees_no_patient(browser: Browser, demo: Demo) -> None
             "Rollen din gir ikke innsyn i pasienters opplysninger"
         )
         assert "Solveig" not in page.content()
+
+
+def test_breaking_the_glass_is_a_step_of_its_own(browser: Browser, demo: Demo) -> None:
+    """A search that finds nobody leads there; what is wrong stands beside its field; axe finds nothing."""
+    with visiting(browser, demo, "legevakt", viewport={"width": 360, "height": 800}) as page:
+        page.get_by_role("textbox").fill("1")
+        page.get_by_role("button", name="Finn").click()
+        page.get_by_role("link", name=re.compile("Åpne uten tildelt tilgang")).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Åpne uten tildelt tilgang")
+        assert axe.violations(page) == []
+        page.get_by_label("Fødselsnummer").fill("00000000000")
+        page.get_by_label("Øyeblikkelig hjelp").check()
+        page.get_by_label("Begrunn").fill("Bevisstløs ved ankomst")
+        page.get_by_role("button", name="Åpne").click()
+        expect(page.locator("#identifier-problem")).to_be_visible()
+        expect(page.get_by_label("Begrunn")).to_have_value("Bevisstløs ved ankomst")
+        assert axe.violations(page) == []
 
 
 @contextmanager
