@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from pathways import parties
+
 # --- Carepath's own
 CAREPATH: Final = "https://carepath.example/fhir"
 PATHWAY_EVENT: Final = f"{CAREPATH}/CodeSystem/pathway-event"
@@ -82,7 +84,7 @@ HPR: Final = "urn:oid:2.16.578.1.12.4.1.4.4"
 DUF: Final = "urn:oid:2.16.578.1.12.4.1.4.5"
 ORGANISATION_NUMBER: Final = "urn:oid:2.16.578.1.12.4.1.4.101"  # Enhetsregisteret
 RESH: Final = "urn:oid:2.16.578.1.12.4.1.4.102"
-HER_ID: Final = "urn:oid:2.16.578.1.12.4.1.2"
+HER_ID: Final = parties.HER_ID
 HER_ID_ALIAS: Final = "http://nhn.no/fhir/NamingSystem/her-id"
 MUNICIPALITY: Final = (
     "https://register.geonorge.no/subregister/sosi-kodelister/kartverket/kommunenummer-alle"

@@ -155,11 +155,7 @@ def may_tell(role: Role, kind: Kind, code: EventCode, activity: Activity) -> boo
 
 def events_of(role: Role, kind: Kind) -> list[EventCode]:
     """What somebody at work in this role tells for an organisation of this ``kind``, in the table's order."""
-    if role is Role.OPEN:
-        return list(SENT_BY)
-    if not may(role, Operation.SEND) or (role is Role.NON_HEALTH and kind not in _LAY):
-        return []
-    return [code for code, kinds in SENT_BY.items() if kind in kinds]
+    return [code for code in SENT_BY if may_tell(role, kind, code, Activity.NEW)]
 
 
 _LAY: Final = frozenset((Kind.SCHOOL, Kind.NAV))

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -32,7 +33,8 @@ from carepath.delivery.notifications import (
     written,
 )
 from carepath.delivery.recorder import Recorder, delivered
-from carepath.delivery.relay import ANY, Relay
+from carepath.delivery.relay import Relay
+from carepath.delivery.turns import land, turns
 from carepath.service.subscriptions import show
 from carepath.store import hooks, times
 from carepath.store.database import Connection, Database, out_of_reach
@@ -88,17 +90,14 @@ class Hooks:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve while inside. On leaving, what is on its way has a moment to be taken."""
-        async with calling(allow_loopback=self._options.allow_loopback) as caller:
-            with self._relay.streams.listening(ANY) as news:
-                news.set()
-                task = asyncio.create_task(self._run(caller, news))
-                try:
-                    yield
-                finally:
-                    self._stopped = True
-                    news.set()
-                    await task
-                    await self._leave()
+        async with (
+            calling(allow_loopback=self._options.allow_loopback) as caller,
+            turns(self._relay, partial(self._run, caller), self._stop),
+        ):
+            yield
+
+    def _stop(self) -> None:
+        self._stopped = True
 
     async def _run(self, caller: Caller, news: asyncio.Event) -> None:
         while not self._stopped:
@@ -111,6 +110,7 @@ class Hooks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), self._poll)
             await asyncio.sleep(_GATHER)
+        await self._leave()
 
     async def _turn(self, caller: Caller, news: asyncio.Event) -> None:
         """Note what has landed, take on what is due."""
@@ -137,12 +137,7 @@ class Hooks:
             news.set()
 
     async def _leave(self) -> None:
-        tasks = self._flights.tasks()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_LEAVING)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await land(self._flights.tasks(), _LEAVING)
         try:
             await asyncio.to_thread(self._close)
         except Exception:

@@ -24,7 +24,8 @@ from carepath.delivery.kafka_records import Record, by_reference, key_of, record
 from carepath.delivery.kafka_writer import Away, Writer, Written
 from carepath.delivery.letters import Letters
 from carepath.delivery.recorder import Recorder, delivered
-from carepath.delivery.relay import ANY, Relay
+from carepath.delivery.relay import Relay
+from carepath.delivery.turns import land, turns
 from carepath.store import feed, streams, times
 from carepath.store.database import Connection, Database, DatabaseError
 from carepath.store.disclosures import Disclosures
@@ -97,16 +98,11 @@ class Publisher:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Publish while inside. On leaving, what is in the air has a moment to be acknowledged."""
-        with self._relay.streams.listening(ANY) as news:
-            news.set()
-            task = asyncio.create_task(self._run(news))
-            try:
-                yield
-            finally:
-                self._stopped = True
-                news.set()
-                await task
-                await self._leave()
+        async with turns(self._relay, self._run, self._stop):
+            yield
+
+    def _stop(self) -> None:
+        self._stopped = True
 
     async def _run(self, news: asyncio.Event) -> None:
         while not self._stopped:
@@ -120,6 +116,7 @@ class Publisher:
                 await asyncio.sleep(self._poll)
             with suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), self._poll)
+        await self._leave()
 
     async def _turn(self, news: asyncio.Event) -> None:
         """Note what has landed, take what is to be published, and send it off."""
@@ -295,11 +292,7 @@ class Publisher:
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])
-        if self._flying:
-            _, late = await asyncio.wait(self._flying.values(), timeout=_LEAVING)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await land([*self._flying.values()], _LEAVING)
         await self._writer.close()
         try:
             await asyncio.to_thread(self._book, self._landed, frozenset(), 0)

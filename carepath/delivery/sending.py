@@ -19,7 +19,8 @@ import structlog
 from carepath.delivery.judging import Judging
 from carepath.delivery.letters import Letters
 from carepath.delivery.recorder import Recorder, delivered
-from carepath.delivery.relay import ANY, Relay
+from carepath.delivery.relay import Relay
+from carepath.delivery.turns import land, turns
 from carepath.store import feed, times, transports
 from carepath.store.database import Database, DatabaseError
 from carepath.store.disclosures import Disclosures
@@ -111,16 +112,11 @@ class Sender:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Send while inside. On leaving, what is on its way has a moment to be taken."""
-        with self._relay.streams.listening(ANY) as news:
-            news.set()
-            task = asyncio.create_task(self._run(news))
-            try:
-                yield
-            finally:
-                self._stopped = True
-                news.set()
-                await task
-                await self._leave()
+        async with turns(self._relay, self._run, self._stop):
+            yield
+
+    def _stop(self) -> None:
+        self._stopped = True
 
     async def _run(self, news: asyncio.Event) -> None:
         while not self._stopped:
@@ -132,13 +128,7 @@ class Sender:
                 log.exception("cannot look for what is to be sent", again_in_seconds=self._poll)
             with suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), self._poll)
-
-    async def _leave(self) -> None:
-        if self._busy:
-            _, late = await asyncio.wait(self._busy.values(), timeout=_LEAVING)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await land([*self._busy.values()], _LEAVING)
 
     def _claim(self, busy: Sequence[str]) -> list[str]:
         """Who is taken on; the leases of those who are served are renewed in time."""

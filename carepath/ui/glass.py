@@ -10,7 +10,7 @@ from carepath import texts
 from carepath.service.composing import named
 from carepath.ui.door import visit_of
 from carepath.ui.forms import Form, form_of
-from carepath.ui.rendering import HEADERS, page
+from carepath.ui.rendering import HEADERS, language_of, page
 from carepath.ui.values import Data
 from fhir_mappings.identifiers import canonical
 from pathways.access import Actor, Operation, may
@@ -65,7 +65,7 @@ def _form(request: Request, form: Form, status: int = 200, problem: str | None =
         return page(
             request, "problem.html", status=403, problem=f"refusal.{Cause.GLASS_NOT_FOR_YOU}"
         )
-    language = texts.language(request.headers.get("accept-language"))
+    language = language_of(request)
     for name, key in form.problems.items():
         form.problems[name] = texts.render(key, {}, language)
     values = {

@@ -15,14 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from carepath import texts
 from carepath.service import changes
 from carepath.ui.connect import Guide
 from carepath.ui.door import Door, visit_of
 from carepath.ui.forms import Form
 from carepath.ui.operations_data import MOST, Operations
 from carepath.ui.operations_words import figures, reason_of, tags
-from carepath.ui.rendering import page
+from carepath.ui.rendering import language_of, page
 from carepath.ui.words import Words
 from pathways.access import Operation, may
 
@@ -161,7 +160,7 @@ async def connect(desk: Desk, request: Request) -> Response:
 
 def _lasting(request: Request) -> Callable[[float], str]:
     """Seconds in words."""
-    words = Words(texts.language(request.headers.get("accept-language")), {})
+    words = Words(language_of(request), {})
     return lambda seconds: words.lasting(timedelta(seconds=round(seconds)))
 
 

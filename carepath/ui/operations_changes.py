@@ -25,7 +25,7 @@ from carepath.ui.door import Door, visit_of
 from carepath.ui.forms import Form, form_of
 from carepath.ui.operations import Desk, delivery_page, guarded, parked_page
 from carepath.ui.operations_data import Hook, Subscriber
-from carepath.ui.rendering import HEADERS, page
+from carepath.ui.rendering import HEADERS, language_of, page
 from pathways.access_log import who
 
 MOST_REASON: Final = 500
@@ -170,7 +170,7 @@ def _change(request: Request, form: Form) -> Change | None:
 
 
 def _text(request: Request, key: str, **params: str) -> str:
-    language = texts.language(request.headers.get("accept-language"))
+    language = language_of(request)
     return texts.render(key, params, language)
 
 

@@ -20,7 +20,7 @@ from carepath.ui.pathway_draft import draft_of
 from carepath.ui.pathway_ground import Ground
 from carepath.ui.pathway_knowing import Knowing
 from carepath.ui.pathway_view import OwnView
-from carepath.ui.rendering import HEADERS, page
+from carepath.ui.rendering import HEADERS, language_of, page
 from carepath.ui.streaming import updates
 from carepath.ui.values import ME, SOMEONE, Data, Done, Fate, Sent
 from carepath.ui.words import Words
@@ -75,7 +75,7 @@ async def people(data: Data, request: Request) -> Response:
         sent=sent,
         me=ME,
         someone=SOMEONE,
-        words=Words(_language(request), {}),
+        words=Words(language_of(request), {}),
     )
 
 
@@ -120,7 +120,7 @@ async def log(data: Data, request: Request) -> Response:
     """GET /pathway/{id}/log?before=: who received and who read what, and why; newest first."""
     visit, key = visit_of(request), request.path_params["id"]
     before = request.query_params.get("before")
-    language = _language(request)
+    language = language_of(request)
     lines = await run_in_threadpool(data.own.log, visit, key, language, before)
     if lines is None:
         return page(request, "problem.html", status=404, problem="own.unknown")
@@ -170,7 +170,7 @@ def _form(
     status: int = 200,
     done: Done | None = None,
 ) -> Response:
-    why = _refused(form, act, ground, done, _language(request)) if done else ""
+    why = _refused(form, act, ground, done, language_of(request)) if done else ""
     said = {name: ground.words.text(key) for name, key in form.problems.items()}
     return page(
         request,
@@ -216,7 +216,7 @@ async def _page(data: Data, request: Request, key: str) -> Ground | None:
     found = await run_in_threadpool(data.own.page, visit_of(request), key)
     if found is None:
         return None
-    return Ground(found, Words(_language(request), found.shown.parties))
+    return Ground(found, Words(language_of(request), found.shown.parties))
 
 
 async def _own(data: Data, request: Request) -> str | None:
@@ -239,7 +239,3 @@ def _to(key: str, request: Request) -> Response:
 
 def _not_theirs(request: Request) -> Response:
     return page(request, "problem.html", status=403, problem="own.not-theirs")
-
-
-def _language(request: Request) -> str:
-    return texts.language(request.headers.get("accept-language"))

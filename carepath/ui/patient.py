@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from carepath import texts
 from carepath.ui.door import visit_of
-from carepath.ui.rendering import HEADERS, page
+from carepath.ui.rendering import HEADERS, language_of, page
 from carepath.ui.streaming import updates
 from carepath.ui.values import Data, PatientPage
 from carepath.ui.view import View, thinned
@@ -39,7 +39,7 @@ async def patient(data: Data, request: Request) -> Response:
 
 def _drawn(request: Request, shown: PatientPage, asked: Asked) -> Response:
     """The page; a long one is made on a worker thread, too."""
-    language = texts.language(request.headers.get("accept-language"))
+    language = language_of(request)
     view = View(shown, asked, Words(language, shown.parties))
     return page(request, "patient.html", shown=shown, asked=asked, view=view)
 

@@ -8,11 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from carepath import texts
 from carepath.ui import plan_change
 from carepath.ui.door import Door, visit_of
 from carepath.ui.plan_view import PlanView
-from carepath.ui.rendering import page
+from carepath.ui.rendering import language_of, page
 from carepath.ui.values import Data
 from carepath.ui.words import Words
 
@@ -39,6 +38,6 @@ def _plan(data: Data, request: Request) -> Response:
     found = data.writing.plans(visit, key)
     if found is None:
         return page(request, "problem.html", status=404, problem="page.unknown")
-    language = texts.language(request.headers.get("accept-language"))
+    language = language_of(request)
     words = Words(language, found.shown.parties)
     return page(request, "plan.html", view=PlanView(key, found, words, visit.actor))

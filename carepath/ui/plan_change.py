@@ -10,14 +10,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from carepath import texts
 from carepath.service.drafts import Draft, Matter
 from carepath.store.times import instant, now
 from carepath.ui.door import Door, visit_of
 from carepath.ui.forms import Form, form_of
 from carepath.ui.plan_edit import Editor, PlanSheet, chosen, clashes_of, written
 from carepath.ui.plan_view import PlanView
-from carepath.ui.rendering import HEADERS, page
+from carepath.ui.rendering import HEADERS, language_of, page
 from carepath.ui.send_values import Book, Reader
 from carepath.ui.send_view import SENDER, Step, steps
 from carepath.ui.values import Data, Done, Fate, History, PlanPage
@@ -117,7 +116,7 @@ def _open(data: Data, request: Request) -> Open | Response:
     allowed = steps(visit.actor, Directory(parties))
     if Step(EventCode.PLAN_UPDATED) not in allowed or not history.whole:
         return page(request, "problem.html", status=403, problem="plan.not-yours")
-    words = Words(texts.language(request.headers.get("accept-language")), parties)
+    words = Words(language_of(request), parties)
     book = Book(parties, instant(now()))
     return Open(key, thread, found, history, book, words, visit.actor.role is Role.OPEN)
 

@@ -31,9 +31,14 @@ HEADERS: Final = {
 }
 
 
+def language_of(request: Request) -> str:
+    """What the reader is spoken to in."""
+    return texts.language(request.headers.get("accept-language"))
+
+
 def page(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
     """A template rendered in the reader's language; it knows the ``request``."""
-    language = texts.language(request.headers.get("accept-language"))
+    language = language_of(request)
 
     def text(
         key: str, params: Mapping[str, str | Moment] | None = None, **more: str | Moment

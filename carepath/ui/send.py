@@ -20,7 +20,7 @@ from carepath.service.drafts import Draft, Matter
 from carepath.store.times import instant, now
 from carepath.ui.door import Door, visit_of
 from carepath.ui.forms import Form, form_of
-from carepath.ui.rendering import HEADERS, page
+from carepath.ui.rendering import HEADERS, language_of, page
 from carepath.ui.send_problems import problems_of
 from carepath.ui.send_values import Book, Reader, numbered
 from carepath.ui.send_view import COPIES, HAPPENED, SENDER, TO, Sheet, Step, grouped, steps
@@ -91,7 +91,7 @@ async def sent(data: Data, request: Request) -> Response:
     receipt = await run_in_threadpool(data.writing.receipt, visit, id_)
     if receipt is None:
         return page(request, "problem.html", status=404, problem="page.unknown")
-    language = _language(request)
+    language = language_of(request)
     words = Words(language, await run_in_threadpool(data.writing.parties))
     record = receipt.record
     return page(
@@ -108,10 +108,6 @@ async def sent(data: Data, request: Request) -> Response:
 # --- choosing and filling in
 
 
-def _language(request: Request) -> str:
-    return texts.language(request.headers.get("accept-language"))
-
-
 def _form(data: Data, request: Request, form: Form, *, fresh: bool = False) -> Response:
     directory = Directory(data.writing.parties())
     allowed = steps(visit_of(request).actor, directory)
@@ -126,7 +122,7 @@ def _form(data: Data, request: Request, form: Form, *, fresh: bool = False) -> R
 def _choosing(
     data: Data, request: Request, allowed: list[Step], directory: Directory, form: Form
 ) -> Response:
-    words = Words(_language(request), directory.parties)
+    words = Words(language_of(request), directory.parties)
     key = form.one("patient")
     shown = data.page(visit_of(request), key, None) if key else None
     if key and shown is None:
@@ -146,7 +142,7 @@ def _sheet(
     data: Data, directory: Directory, allowed: list[Step], request: Request, form: Form
 ) -> Sheet | None:
     """The form to fill in; ``None`` where it is not said, or not usable, what it is about: the problems say what."""
-    visit, language = visit_of(request), _language(request)
+    visit, language = visit_of(request), language_of(request)
     step = next((step for step in allowed if step.key == form.one("event")), None)
     chosen = bool(form.one("act"))
     if step is None and chosen:

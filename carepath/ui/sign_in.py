@@ -11,11 +11,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from carepath import texts
 from carepath.identity.people import CITIZEN, NotAPerson, person_of
 from carepath.identity.sign_in import LASTS, Attempt, Refused, SignInFault, opened, own_path
 from carepath.ui.door import SignIn
-from carepath.ui.rendering import HEADERS, page
+from carepath.ui.rendering import HEADERS, language_of, page
 
 MAX_FORM: Final = 4096  # bytes
 _NEXT: Final = "next"
@@ -45,7 +44,7 @@ async def begin(sign_in: SignIn, request: Request) -> Response:
         there = f"{sign_in.address}/sign-in?{urlencode({_NEXT: back})}"
         return RedirectResponse(there, 303, headers=HEADERS)
     attempt = Attempt(back, datetime.now(UTC).timestamp())
-    language = texts.language(request.headers.get("accept-language"))
+    language = language_of(request)
     try:
         where = await sign_in.issuer.leave_for(attempt, language)
     except Refused as refused:

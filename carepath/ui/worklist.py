@@ -17,11 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from carepath import texts
 from carepath.ui.door import Door, visit_of
 from carepath.ui.forms import Form, form_of
 from carepath.ui.navigation import WORKERS
-from carepath.ui.rendering import page
+from carepath.ui.rendering import language_of, page
 from carepath.ui.streaming import updates
 from carepath.ui.values import Data, Visit
 from carepath.ui.words import Words
@@ -213,7 +212,7 @@ async def matter_page(
     name = request.path_params.get("deed", "")
     deed = one.row.deed(name)
     words = _words(request, one.directory)
-    language = texts.language(request.headers.get("accept-language"))
+    language = language_of(request)
     asked = form_fields(deed, one.row, one.directory, language) if deed else []
     if name and deed is None and not (name == SNOOZE and one.row.promise.is_open):
         status = max(status, 409 if form else 404)
@@ -250,7 +249,7 @@ def chosen_by_button(deed: Deed | None, shapes: Sequence[str]) -> bool:
 
 def _words(request: Request, directory: Directory) -> dict[str, object]:
     """What the templates put rows into words with."""
-    language = texts.language(request.headers.get("accept-language"))
+    language = language_of(request)
     words = Words(language, directory.parties)
     return {
         "words": words,

@@ -22,7 +22,7 @@ from carepath.service.typed import Typing, Unfit
 from carepath.store.times import instant
 from carepath.ui.door import Door
 from carepath.ui.forms import Form, form_of
-from carepath.ui.rendering import HEADERS, page
+from carepath.ui.rendering import HEADERS, language_of, page
 from carepath.ui.values import Data, Fate, Visit
 from carepath.ui.worklist import SNOOZE, at_work, guarded, kept, list_page, matter_page
 from carepath.ui.worklist_data import One, Row
@@ -61,10 +61,6 @@ def _back(request: Request, done: str, **more: str) -> Response:
     return RedirectResponse(f"/worklist{kept(request, done=done, **more)}", 303, headers=HEADERS)
 
 
-def _language(request: Request) -> str:
-    return texts.language(request.headers.get("accept-language"))
-
-
 # --- from the list
 
 
@@ -75,13 +71,13 @@ async def several(data: Data, request: Request) -> Response:
     ids = [one] if one else form.many("row")[:AT_ONCE]
     what = "take" if one else form.one("do")
     if not ids:
-        form.problems["row"] = texts.render("worklist.choose-rows", {}, _language(request))
+        form.problems["row"] = texts.render("worklist.choose-rows", {}, language_of(request))
         return await list_page(data, request, form, status=400)
     if what == "read":
         return await _confirm(data, request, visit, ids)
     name = _holder(request, visit) if what == "take" else form.one("name")[:LONGEST_NAME] or None
     if what == "hand-over" and name is None:
-        form.problems["name"] = texts.render("worklist.to-whom", {}, _language(request))
+        form.problems["name"] = texts.render("worklist.to-whom", {}, language_of(request))
         return await list_page(data, request, form, status=400)
     done = {"take": "taken", "hand-over": "handed-over", "let-go": "let-go"}.get(what)
     if done is None:
@@ -97,7 +93,7 @@ def _holder(request: Request, visit: Visit) -> str:
     """Who takes something: in open mode nobody knows more than the organisation."""
     party = request.state.party
     return visit.actor.name or (
-        party.name if party else texts.render("worklist.somebody", {}, _language(request))
+        party.name if party else texts.render("worklist.somebody", {}, language_of(request))
     )
 
 
@@ -152,7 +148,7 @@ async def undo(data: Data, request: Request) -> Response:
     )
     done = await data.send(visit, draft)
     if done.fate is Fate.REFUSED:
-        form.problems[""] = done.why(_language(request))
+        form.problems[""] = done.why(language_of(request))
         return await list_page(data, request, form, status=409)
     return _back(request, "undone")
 
@@ -174,7 +170,7 @@ async def act(data: Data, request: Request) -> Response:
         return await _tell(data, request, visit, form, one, deed)
     if await run_in_threadpool(data.lists.said, visit, form.id):
         return _back(request, "again", sent=form.id)
-    form.problems[""] = texts.render("worklist.not-now", {}, _language(request))
+    form.problems[""] = texts.render("worklist.not-now", {}, language_of(request))
     return await matter_page(data, request, form, 409)
 
 
@@ -182,12 +178,12 @@ async def _tell(
     data: Data, request: Request, visit: Visit, form: Form, one: One, deed: Deed
 ) -> Response:
     """The message, and what becomes of it."""
-    draft = draft_of(deed, one, form, _language(request))
+    draft = draft_of(deed, one, form, language_of(request))
     if draft is None:
         return await matter_page(data, request, form, 400)
     done = await data.send(visit, draft)
     if done.fate is Fate.REFUSED:
-        form.problems[""] = done.why(_language(request))
+        form.problems[""] = done.why(language_of(request))
         return await matter_page(data, request, form, 409)
     said = {Fate.DONE: "sent", Fate.WAITS: "waits", Fate.AGAIN: "again"}[done.fate]
     return _back(request, said, sent=draft.id)
@@ -282,7 +278,7 @@ def _happened(form: Form, now: datetime, language: str) -> Moment | None:
 
 async def _snooze(data: Data, request: Request, visit: Visit, form: Form, one: One) -> Response:
     """Nobody is told before then. It stays due when it was."""
-    language, now = _language(request), datetime.now(UTC)
+    language, now = language_of(request), datetime.now(UTC)
     for name in ("until", "reason"):
         if not form.one(name):
             form.problems[name] = texts.render("form.needed", {}, language)
