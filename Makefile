@@ -13,9 +13,11 @@ $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Carepath needs Python 3.11 or newer. Debian: apt install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Debian: apt install python3-venv" >&2; exit 1; }
 
-# The project itself stands where it is; only what it needs is installed, from the hash-locked list.
+# The project itself stands where it is; what it needs is installed from the hash-locked list, and nothing else stays:
+# what somebody installed by hand would hide that the list lacks it.
 $(INSTALLED): requirements/dev.txt pyproject.toml client/pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable client
 	@touch $@
 

@@ -6,7 +6,7 @@ For an organisation's administrator, of their own and its units; for the operato
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -71,8 +71,9 @@ async def overview(desk: Desk, request: Request) -> Response:
     """GET /operations: who is told what, and for the operator what the figures say."""
     shown = await run_in_threadpool(desk.operations.overview, visit_of(request))
     told = figures(shown.figures) if shown.figures else []
+    marks = partial(tags, now=datetime.now(UTC))
     return page(
-        request, "operations.html", shown=shown, tags=tags, figures=told, lasting=_lasting(request)
+        request, "operations.html", shown=shown, tags=marks, figures=told, lasting=_lasting(request)
     )
 
 
@@ -95,7 +96,7 @@ async def delivery_page(
         status=status,
         one=found.one,
         standing=found,
-        tags=tags,
+        tags=partial(tags, now=datetime.now(UTC)),
         lasting=_lasting(request),
         filled=form or Form(),
         empty=Form(),

@@ -1,7 +1,7 @@
 """What stands out on the pages of deliveries and operations, as keys of texts."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from carepath import texts
@@ -33,10 +33,10 @@ class Shown:
     late: bool
 
 
-def tags(one: Subscriber) -> list[Tag]:
-    """What stands out about a subscriber."""
+def tags(one: Subscriber, now: datetime) -> list[Tag]:
+    """What stands out about a subscriber. ``now`` with a zone."""
     told = {
-        Tag("operations.tag.late", "danger"): _is_late(one),
+        Tag("operations.tag.late", "danger"): _is_late(one, now),
         Tag("operations.tag.hook-error", "danger"): any(hook.one.error for hook in one.hooks),
         Tag("operations.tag.refused", "danger"): any(sent.refused for sent in one.sent),
         Tag("operations.tag.paused", "warning"): any(sent.paused for sent in one.sent),
@@ -47,13 +47,12 @@ def tags(one: Subscriber) -> list[Tag]:
     return [tag for tag, holds in told.items() if holds]
 
 
-def _is_late(one: Subscriber) -> bool:
+def _is_late(one: Subscriber, now: datetime) -> bool:
     """What is sent, where anything is, else its feed; the operator's own feeds nobody needs to read."""
     if one.party is None:
         return False
     if not one.sent:
         return one.age > _FEED_LATE
-    now = datetime.now(UTC)
     return any(
         not sent.paused and (now - sent.waiting_since).total_seconds() > _SENT_LATE
         for sent in one.sent

@@ -1,7 +1,7 @@
 """Databases for tests of the pages: the demo's patient in the middle of the story, and with years of it behind her."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import orjson
@@ -10,6 +10,7 @@ from carepath.cli.demo import people
 from carepath.cli.demo.story import Step, story
 from carepath.service import Submission
 from carepath.settings import Settings
+from carepath.texts import ZONE
 from carepath.wiring.store import migrate, open_store, service_on
 from fhir_mappings import outbound
 
@@ -26,11 +27,15 @@ def settings(folder: Path) -> Settings:
 
 
 def running(now: datetime) -> Iterator[Step]:
-    """The story as far as it has come, on its ninth day or later: she is in hospital, and something is overdue."""
-    today = now.date()
-    saturday = today - timedelta(days=8 + (today.weekday() - 6) % 7)
-    for step in story(saturday):
-        if step.message.written <= now and step.name not in OMITTED:
+    """The story until its second Sunday at three, the newest that lies behind: in hospital, something is overdue.
+
+    The same on every day of the week, and at every hour.
+    """
+    afternoon = datetime.combine(now.astimezone(ZONE).date(), time(15), ZONE)
+    until = afternoon - timedelta(days=(afternoon.weekday() - 6) % 7)
+    until -= timedelta(weeks=until > now)
+    for step in story(until.date() - timedelta(days=8)):
+        if step.message.written <= until and step.name not in OMITTED:
             yield step
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import uvicorn
@@ -189,8 +190,8 @@ class EdiServer:
 
     async def token(self, request: Request) -> Response:
         """HelseID's token endpoint: a client assertion, and a proof with its nonce."""
-        form = await request.form()
-        claims = _verified(str(form["client_assertion"]), "client-authentication+jwt")
+        form = dict(parse_qsl((await request.body()).decode()))
+        claims = _verified(form["client_assertion"], "client-authentication+jwt")
         assert claims["iss"] == claims["sub"] == form["client_id"] == "carepath"
         assert claims["aud"] == f"{self.url}/connect/token"
         assert 0 < claims["exp"] - time.time() <= 60

@@ -120,4 +120,4 @@ def delivery(*, minutes: float | None = None, paused: bool = False, upto: int = 
 )
 def test_what_is_marked(one: Subscriber, marked: list[str]) -> None:
     """Late by the limits of the alarms; what is paused is late on purpose; the operator's own nobody needs to read."""
-    assert [tag.text_key.removeprefix("operations.tag.") for tag in tags(one)] == marked
+    assert [tag.text_key.removeprefix("operations.tag.") for tag in tags(one, NOW)] == marked
