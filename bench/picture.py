@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from bench.figures import Figure, latencies
 from carepath.service.terms import NORWAY
+from carepath.ui.patient.view import View
+from carepath.ui.picture.zoom import Asked
 from carepath.ui.values import PatientPage
-from carepath.ui.view import View
 from carepath.ui.words import Words
-from carepath.ui.zoom import Asked
 from pathways.deadlines import Terms
 from pathways.pathway import Header
 from pathways.timeline import entries

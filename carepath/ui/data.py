@@ -9,11 +9,11 @@ from carepath.store.database import Database
 from carepath.store.feed import OPERATOR
 from carepath.store.times import instant, now
 from carepath.ui.acting import Acting
-from carepath.ui.pathway_data import Own
+from carepath.ui.pathway.data import Own
 from carepath.ui.seeing import patient_page, seen
-from carepath.ui.send_data import Writing
+from carepath.ui.send.data import Writing
 from carepath.ui.values import Data, PatientPage, PatientRow, Visit
-from carepath.ui.worklist_data import Worklists
+from carepath.ui.worklist.data import Worklists
 from fhir_mappings.identifiers import canonical
 from pathways.parties import Identifier
 

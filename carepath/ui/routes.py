@@ -14,23 +14,21 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from carepath.ui import (
-    operations,
-    operations_changes,
-    pathway,
-    plan,
-    send,
-    sign_in,
-    worklist,
-    worklist_changes,
-)
+from carepath.ui import sign_in
 from carepath.ui.door import Door
-from carepath.ui.glass import break_glass, glass
-from carepath.ui.operations import Desk
-from carepath.ui.patient import changes, patient
-from carepath.ui.patients import find, patients
+from carepath.ui.operations import changes as operations_changes
+from carepath.ui.operations import pages as operations
+from carepath.ui.operations.pages import Desk
+from carepath.ui.pathway import pages as pathway
+from carepath.ui.patient.glass import break_glass, glass
+from carepath.ui.patient.pages import changes, patient
+from carepath.ui.patient.recent import find, patients
+from carepath.ui.plan import pages as plan
 from carepath.ui.rendering import HERE
+from carepath.ui.send import pages as send
 from carepath.ui.values import Data
+from carepath.ui.worklist import changes as worklist_changes
+from carepath.ui.worklist import pages as worklist
 
 Endpoint = Callable[[Data, Request], Awaitable[Response]]
 

@@ -22,7 +22,7 @@ from pathways.sight import Sight
 from pathways.timeline import Entry
 
 if TYPE_CHECKING:
-    from carepath.ui.worklist_data import Worklists
+    from carepath.ui.worklist.data import Worklists
 
 
 @dataclass(frozen=True, slots=True)

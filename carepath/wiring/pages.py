@@ -5,11 +5,11 @@ from starlette.routing import BaseRoute
 from carepath.api.context import Context
 from carepath.service import Service
 from carepath.ui.acting import Acting
-from carepath.ui.connect import Guide
 from carepath.ui.data import data
 from carepath.ui.door import Door
-from carepath.ui.operations import Desk
-from carepath.ui.operations_data import Operations
+from carepath.ui.operations.connect import Guide
+from carepath.ui.operations.data import Operations
+from carepath.ui.operations.pages import Desk
 from carepath.ui.routes import routes
 
 

@@ -22,8 +22,8 @@ from carepath.service.terms import Tariff
 from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.store import sharing
 from carepath.store.database import Database
-from carepath.ui.connect import Guide
 from carepath.ui.door import Door
+from carepath.ui.operations.connect import Guide
 from carepath.ui.routes import OWN_DOOR
 from carepath.wiring.auditing import sealing
 from carepath.wiring.deliveries import publisher

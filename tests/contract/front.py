@@ -18,8 +18,8 @@ from carepath.delivery.live import Live
 from carepath.delivery.relay import Relay
 from carepath.service import Service
 from carepath.service.directory import Parties
-from carepath.ui.connect import Guide
 from carepath.ui.door import Door
+from carepath.ui.operations.connect import Guide
 from carepath.wiring.pages import pages
 
 JSON = dict[str, Any]

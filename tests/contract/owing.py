@@ -16,7 +16,7 @@ from carepath.store.disclosures import Disclosures
 from carepath.store.tables import promises
 from carepath.ui.acting import Acting
 from carepath.ui.values import Done, Visit
-from carepath.ui.worklist_data import Row, Worklists
+from carepath.ui.worklist.data import Row, Worklists
 from pathways.access import Actor, Role
 from pathways.events import EventCode
 from pathways.facts import (

@@ -13,11 +13,11 @@ from carepath.store.disclosures import Disclosures
 from carepath.store.times import instant, now
 from carepath.ui.acting import Acting
 from carepath.ui.forms import Form
-from carepath.ui.pathway_acts import ACTS, Act, offered
-from carepath.ui.pathway_data import Own
-from carepath.ui.pathway_draft import draft_of
-from carepath.ui.pathway_fields import Ask, Field
-from carepath.ui.pathway_ground import Ground
+from carepath.ui.pathway.acts import ACTS, Act, offered
+from carepath.ui.pathway.data import Own
+from carepath.ui.pathway.draft import draft_of
+from carepath.ui.pathway.fields import Ask, Field
+from carepath.ui.pathway.ground import Ground
 from carepath.ui.values import ME, SOMEONE, Done, Visit
 from carepath.ui.words import Words
 from fhir_mappings.codes import FNR

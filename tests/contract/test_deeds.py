@@ -7,9 +7,9 @@ import pytest
 from carepath.store.disclosures import Disclosures
 from carepath.ui.forms import Form
 from carepath.ui.values import Fate, Visit
-from carepath.ui.worklist_changes import draft_of
-from carepath.ui.worklist_data import One, Row
-from carepath.ui.worklist_words import Field, form_fields
+from carepath.ui.worklist.changes import draft_of
+from carepath.ui.worklist.data import One, Row
+from carepath.ui.worklist.words import Field, form_fields
 from pathways.access import Actor, Role
 from pathways.deeds import ALWAYS, DEEDS, Deed
 from pathways.promises import PromiseKind

@@ -10,9 +10,9 @@ from carepath import texts
 from carepath.store.parked import State
 from carepath.store.streams import Cursor
 from carepath.store.tables import parked as shelf
-from carepath.ui.operations import DONE
-from carepath.ui.operations_data import MOST
-from carepath.ui.operations_words import reason_of
+from carepath.ui.operations.data import MOST
+from carepath.ui.operations.pages import DONE
+from carepath.ui.operations.words import reason_of
 from fhir_mappings import masking
 from pathways.access import Operation, Role, may
 from pathways.access_log import Act

@@ -9,11 +9,11 @@ import pytest
 from carepath.service.drafts import Draft
 from carepath.store.times import micros
 from carepath.ui.forms import Form
-from carepath.ui.pathway_acts import ACTS, offered
-from carepath.ui.pathway_data import identifiers
-from carepath.ui.pathway_draft import draft_of
-from carepath.ui.pathway_knowing import Knowing
-from carepath.ui.pathway_view import OwnView
+from carepath.ui.pathway.acts import ACTS, offered
+from carepath.ui.pathway.data import identifiers
+from carepath.ui.pathway.draft import draft_of
+from carepath.ui.pathway.knowing import Knowing
+from carepath.ui.pathway.view import OwnView
 from carepath.ui.values import ME, SOMEONE, Fate
 from fhir_mappings.identifiers import birth_date
 from pathways.access import Purpose, Role

@@ -13,7 +13,7 @@ from carepath.service.answers import Answer
 from carepath.service.drafts import Draft, Matter
 from carepath.store.disclosures import Disclosures
 from carepath.ui.acting import Acting
-from carepath.ui.send_data import Writing
+from carepath.ui.send.data import Writing
 from carepath.ui.values import Done, Fate, History, Visit
 from pathways.access import Actor, Role
 from pathways.events import EventCode, Family

@@ -10,9 +10,9 @@ from carepath.store import naming
 from carepath.store.disclosures import Disclosures
 from carepath.ui.forms import Form
 from carepath.ui.values import Fate, Visit
-from carepath.ui.worklist_changes import draft_of
-from carepath.ui.worklist_data import Asked, Row, Who
-from carepath.ui.worklist_words import differences, form_fields
+from carepath.ui.worklist.changes import draft_of
+from carepath.ui.worklist.data import Asked, Row, Who
+from carepath.ui.worklist.words import differences, form_fields
 from pathways.access import Actor, Role
 from pathways.events import Activity, EventCode
 from pathways.facts import InquiryFacts, ReceiptFacts

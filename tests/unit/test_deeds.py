@@ -10,9 +10,9 @@ from carepath import texts
 from carepath.service import typed
 from carepath.service.terms import NORWAY
 from carepath.ui.words import Words
-from carepath.ui.worklist import DONE
-from carepath.ui.worklist_data import Who
-from carepath.ui.worklist_words import codes_of, countdown
+from carepath.ui.worklist.data import Who
+from carepath.ui.worklist.pages import DONE
+from carepath.ui.worklist.words import codes_of, countdown
 from pathways.access import Role
 from pathways.calendars import Limit, Unit
 from pathways.deeds import ALWAYS, DEEDS, About, Declined, Deed, offered

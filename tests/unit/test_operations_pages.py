@@ -8,9 +8,9 @@ import pytest
 
 from carepath import texts
 from carepath.store.deliveries import Delivery
-from carepath.ui.connect import Guide, Way
-from carepath.ui.operations_data import Subscriber
-from carepath.ui.operations_words import tags
+from carepath.ui.operations.connect import Guide, Way
+from carepath.ui.operations.data import Subscriber
+from carepath.ui.operations.words import tags
 from pathways.parties import Party
 from schemas.broker import Broker
 

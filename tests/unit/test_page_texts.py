@@ -12,14 +12,14 @@ from typing_extensions import override
 
 from carepath import texts
 from carepath.service.terms import NORWAY
-from carepath.ui.drawing import Drawing
-from carepath.ui.legend import legend
+from carepath.ui.patient.view import age, thinned
+from carepath.ui.picture.drawing import Drawing
+from carepath.ui.picture.legend import legend
+from carepath.ui.picture.shapes import Shape, shape_of
+from carepath.ui.picture.svg import fitting, tag
+from carepath.ui.picture.zoom import Asked, Zoom
 from carepath.ui.rendering import HERE, birthday
-from carepath.ui.shapes import Shape, shape_of
-from carepath.ui.svg import fitting, tag
-from carepath.ui.view import age, thinned
 from carepath.ui.words import Words
-from carepath.ui.zoom import Asked, Zoom
 from pathways.events import EventCode
 from pathways.lanes import Level
 from pathways.parties import Directory

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from carepath import texts
 from carepath.service.typed import field_types
 from carepath.ui.forms import Form
-from carepath.ui.send_fields import ANSWERS, NEEDED, Field, layout
-from carepath.ui.send_values import Book, Reader, filled
+from carepath.ui.send.fields import ANSWERS, NEEDED, Field, layout
+from carepath.ui.send.values import Book, Reader, filled
 from pathways.events import EventCode
 from pathways.facts import Facts, MeasureFacts, MeetingFacts, Participant, PlanFacts
 from pathways.moments import Moment, on_day

@@ -1,0 +1,1 @@
+"""What people see of themselves and of their own, and what they do."""

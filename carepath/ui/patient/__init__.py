@@ -1,0 +1,1 @@
+"""Patients with recent activity, and one of them."""

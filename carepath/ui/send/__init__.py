@@ -1,0 +1,1 @@
+"""Sending an event by hand."""

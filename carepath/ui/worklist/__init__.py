@@ -1,0 +1,1 @@
+"""What an organisation owes, and what is done about it."""
