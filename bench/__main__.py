@@ -1,4 +1,4 @@
-"""``python -m bench``: everything; ``python -m bench pipe growth``: these parts, nothing kept."""
+"""``python -m bench``: everything; ``python -m bench pipe growth``: these parts, kept with ``--keep``."""
 
 import argparse
 import time
@@ -25,7 +25,7 @@ from bench import (
     timeline,
     watching,
 )
-from bench.figures import Figure, keep, machine, markdown
+from bench.figures import Figure, Run, keep, machine, markdown
 
 PARTS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "pipe": pipe.run,
@@ -45,24 +45,28 @@ PARTS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
 
 
 def main() -> None:
-    """Measure, print, and keep the figures of a whole run in ``bench/results``."""
+    """Measure, print, and keep the figures of a whole run in ``bench/results``; of parts where that is asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("part", nargs="*", choices=[*PARTS, []], metavar="|".join(PARTS))
-    chosen = parser.parse_args().part or list(PARTS)
-    where, begun = machine(), time.monotonic()
-    figures: list[Figure] = []
+    parser.add_argument("--keep", action="store_true", help="the parts' figures in bench/results")
+    asked = parser.parse_args()
+    begun, runs = time.monotonic(), {}
     with stores.machine_room():
-        for name in chosen:
-            for figure in PARTS[name]():
-                figures.append(figure)
-                print(
-                    f"{figure.store:10} {figure.name}: {figure.value:.2f} {figure.unit}", flush=True
-                )
-    at = datetime.now().astimezone()
-    Console().print(Markdown(markdown(figures, at, where)))
+        for name in asked.part or PARTS:
+            runs[name] = _run(name)
+            if asked.keep or not asked.part:
+                keep(runs, list(PARTS))
+    Console().print(Markdown(markdown(runs.values())))
     print(f"{time.monotonic() - begun:.0f} seconds.")
-    if chosen == list(PARTS):
-        keep(figures, at, where)
+
+
+def _run(name: str) -> Run:
+    where, at = machine(), datetime.now().astimezone()
+    figures = []
+    for figure in PARTS[name]():
+        figures.append(figure)
+        print(f"{figure.store:10} {figure.name}: {figure.value:.2f} {figure.unit}", flush=True)
+    return Run(at=at, machine=where, figures=figures)
 
 
 if __name__ == "__main__":

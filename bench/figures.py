@@ -2,13 +2,15 @@
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 import orjson
+from pydantic import TypeAdapter
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -58,21 +60,25 @@ def _processor() -> str:
     return next(names, platform.machine())
 
 
-def markdown(figures: Iterable[Figure], at: datetime, where: str) -> str:
-    """The figures as a page: one table for each part."""
-    lines = ["# What the broker costs", "", f"{at:%Y-%m-%d %H:%M %Z}. {where}."]
-    part = None
-    for figure in figures:
-        if figure.part != part:
-            part = figure.part
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One part of the benchmarks, run once. ``at``: when it began, aware; ``machine``: see there."""
+
+    at: datetime
+    machine: str
+    figures: Sequence[Figure]
+
+
+def markdown(runs: Iterable[Run]) -> str:
+    """The figures as a page: one table for each part of each run."""
+    lines = ["# What the broker costs"]
+    for run in runs:
+        for part, figures in groupby(run.figures, key=lambda figure: figure.part):
+            lines += ["", f"## {part}", "", f"{run.at:%Y-%m-%d %H:%M %Z}. {run.machine}.", ""]
+            lines += ["| Store | Measured | Value | Aim |", "|---|---|--:|--:|"]
             lines += [
-                "",
-                f"## {part}",
-                "",
-                "| Store | Measured | Value | Aim |",
-                "|---|---|--:|--:|",
+                f"| {one.store} | {one.name} | {_value(one)} | {_aim(one)} |" for one in figures
             ]
-        lines.append(f"| {figure.store} | {figure.name} | {_value(figure)} | {_aim(figure)} |")
     return "\n".join([*lines, ""])
 
 
@@ -87,9 +93,18 @@ def _aim(figure: Figure) -> str:
     return f"≤ {figure.aim:g} {'✓' if figure.value <= figure.aim else '✗'}"
 
 
-def keep(figures: Sequence[Figure], at: datetime, where: str) -> None:
-    """Write ``latest.md`` and ``latest.json``."""
+def keep(runs: Mapping[str, Run], order: Sequence[str]) -> None:
+    """Write ``latest.md`` and ``latest.json``: these runs, and of the other parts the ones before."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.md").write_text(markdown(figures, at, where))
-    told = {"at": at, "machine": where, "figures": [asdict(figure) for figure in figures]}
-    (RESULTS / "latest.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
+    known = {**_kept(), **runs}
+    ordered = {name: known[name] for name in order if name in known}
+    (RESULTS / "latest.md").write_text(markdown(ordered.values()))
+    (RESULTS / "latest.json").write_bytes(orjson.dumps(ordered, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _kept() -> dict[str, Run]:
+    file = RESULTS / "latest.json"
+    return _RUNS.validate_json(file.read_bytes()) if file.exists() else {}
+
+
+_RUNS: Final = TypeAdapter(dict[str, Run])
