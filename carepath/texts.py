@@ -6,6 +6,10 @@ missing, so a sparse message still makes a whole sentence::
 
     Innlagt[ ved {place}]   →   "Innlagt ved Slagen sykehus"   or   "Innlagt"
 
+A text with plural forms is found as ``key`` and ``key.one``; its ``msgid_plural`` is the parameter that is counted::
+
+    {amount} timer / {amount} time   →   "24 timer" or "1 time"
+
 A corrected or cancelled entry has no text of its own: ``entry.admission.revise`` is the frame
 ``frame.revise`` around ``entry.admission``.
 """
@@ -22,6 +26,7 @@ from zoneinfo import ZoneInfo
 
 from babel.core import negotiate_locale
 from babel.dates import format_date, format_datetime
+from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from pathways.moments import Moment
@@ -50,7 +55,8 @@ def render(key: str, params: Mapping[str, str | Moment], language: str) -> str:
     stem, _, frame = key.rpartition(".")
     if key not in texts and frame in FRAMES:
         return _fill(texts[f"frame.{frame}"], {"text": render(stem, params, language)}, language)
-    return _fill(texts[key], params, language)
+    single = params.get(_counted(language).get(key, "")) == "1"
+    return _fill(texts[f"{key}.one" if single else key], params, language)
 
 
 @lru_cache(maxsize=10_000)
@@ -69,21 +75,46 @@ def language(accept_language: str | None) -> str:
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
     """All texts of a language by key. Raises ``KeyError`` when it is not one of ours."""
+    found: dict[str, str] = {}
+    for entry in _entries(language):
+        key, text = entry.id, entry.string
+        if isinstance(key, str) and isinstance(text, str):
+            found |= {key: text} if key and text else {}
+        elif text:
+            found |= {f"{key[0]}.one": text[0], key[0]: text[1]}
+    return found
+
+
+@cache
+def _counted(language: str) -> Mapping[str, str]:
+    """Which parameter decides between the forms of a text, by key."""
+    return {entry.id[0]: entry.id[1] for entry in _entries(language) if isinstance(entry.id, tuple)}
+
+
+@cache
+def _entries(language: str) -> Catalog:
     if language not in LANGUAGES:
         raise KeyError(language)
     path = Path(__file__).parent / "locale" / language / "LC_MESSAGES" / "carepath.po"
     with path.open("rb") as file:
-        found = read_po(file, locale=language)
-    return {str(entry.id): str(entry.string) for entry in found if entry.id and entry.string}
+        return read_po(file, locale=language)
 
 
 def told(facts: Any, language: str) -> list[str]:
     """Everything that facts say, a line for each: what it is called, and the words."""
     return [
-        f"{catalogue(language)[f'field.{one.name}'].capitalize()}: {words(value, language)}"
+        f"{catalogue(language)[f'field.{one.name}'].capitalize()}: {words(_named(one.name, value, language), language)}"
         for one in fields(facts)
         if (value := getattr(facts, one.name)) not in (None, (), "")
     ]
+
+
+def _named(fact: str, value: object, language: str) -> object:
+    """A code that stands as a mere text, or several: what it is called, where we know it."""
+    if isinstance(value, tuple):
+        return tuple(_named(fact, one, language) for one in value)
+    known = catalogue(language).get(f"{_CODED[fact]}.{value}") if fact in _CODED else None
+    return known or value
 
 
 @singledispatch
@@ -128,8 +159,13 @@ def _party(value: PartyRef, language: str) -> str:
 @words.register
 def _code(code: StrEnum, language: str) -> str:
     """What a code of ours is called."""
+    return catalogue(language).get(code_key(code), str(code))
+
+
+def code_key(code: StrEnum) -> str:
+    """The key of what a code of ours is called."""
     kind = type(code).__name__
-    return catalogue(language).get(f"{_CODES.get(kind, kind.lower())}.{code}", str(code))
+    return f"{_CODES.get(kind, kind.lower())}.{code}"
 
 
 def placeholders(text: str) -> frozenset[str]:
@@ -151,7 +187,16 @@ def _fill(text: str, params: Mapping[str, str | Moment], language: str) -> str:
     return _PLACEHOLDER.sub(value, _CLAUSE.sub(clause, text))
 
 
-_CODES = {"PromiseKind": "promise"}
+_CODED: Final = {
+    "covers": "family",
+    "encounter_class": "encounterclass",
+    "kind": "promise",
+    "priority": "priority",
+    "reason_code": "declined",
+    "services": "function",
+}
+"""Facts that are codes, and what these codes' texts are called."""
+_CODES = {"PromiseKind": "promise", "PlanFact": "field"}
 """What a code's texts are called, where that is not as its class."""
 
 

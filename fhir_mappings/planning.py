@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/careplan.html
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -33,17 +33,43 @@ from pathways.events import RULES, EventCode, Family
 from pathways.facts import Goal, Participant, PlanFacts, known_as
 from pathways.moments import Moment
 from pathways.pathway import Thread
+from pathways.plan_facts import PlanFact
 from pathways.transitions import Status
 
-_EMPTIED: Final = {
-    "extension": [
-        {
-            "url": DATA_ABSENT,
-            "valueCode": "not-applicable",
-        }
-    ]
+_NO_MORE: Final = {"url": DATA_ABSENT, "valueCode": "not-applicable"}
+_ELEMENTS: Final[Mapping[PlanFact, At]] = {
+    PlanFact.TITLE: At("_title"),
+    PlanFact.COORDINATOR: At("author", "_display"),
+    PlanFact.GOALS: At("goal", 0),
+    PlanFact.PARTICIPANTS: At("careTeam", 0),
+    PlanFact.BEGINS: At("period", "_start"),
+    PlanFact.ENDS: At("period", "_end"),
+    PlanFact.NOTE: At("note", 0, "_text"),
 }
-"""The one element of a list that is empty now: FHIR has no empty lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """What a plan says no more: in place of a value, that there is none. FHIR has no empty values.
+
+    https://hl7.org/fhir/extensions/StructureDefinition-data-absent-reason.html
+    """
+
+    path: str = "extension"
+
+    def find(self, resource: JSON) -> list[Any]:
+        """The facts whose elements say so."""
+        told = tuple(fact for fact, at in _ELEMENTS.items() if _is_none(at.find(resource)))
+        return [told] if told else []
+
+    def put(self, resource: JSON, value: Any) -> None:
+        """Say so in the elements of these facts."""
+        for fact in value:
+            _ELEMENTS[fact].put(resource, {"extension": [_NO_MORE]})
+
+
+def _is_none(found: list[JSON]) -> bool:
+    return any(_NO_MORE in element.get("extension", ()) for element in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +83,7 @@ class Contained:
         return [resource[self.path]] if self.path in resource else []
 
     def put(self, resource: JSON, value: Any) -> None:
-        """Put them inside, and refer to them; that there are none any more is said in place of the first."""
-        if not value:
-            resource[self.path] = [_EMPTIED]
+        """Put them inside, and refer to them."""
         for number, one in enumerate(value):
             id_ = f"{self.path}-{number}"
             inner = one | {"id": id_, "subject": resource["subject"]}
@@ -71,8 +95,6 @@ class Contained:
 
 
 def _read_goals(reading: Reading, references: list[JSON], place: Place) -> tuple[Goal, ...] | None:
-    if references == [_EMPTIED]:
-        return ()
     found = reading.parts.resolve_all(references, place.resource)
     goals = (_goal(reading, one, place) for one in found if one["resourceType"] == "Goal")
     return tuple(goal for goal in goals if goal) or None
@@ -112,8 +134,6 @@ def _write_goals(_: Writing, goals: Iterable[Goal]) -> list[JSON]:
 def _read_team(
     reading: Reading, references: list[JSON], place: Place
 ) -> tuple[Participant, ...] | None:
-    if references == [_EMPTIED]:
-        return ()
     found = (
         _participant(reading, team, member)
         for team in reading.parts.resolve_all(references, place.resource)
@@ -172,6 +192,7 @@ _PLAN: Final = (
     Field("ends", Bound("end"), MOMENT),
     Field("note", At("note", 0, "text")),
     Field("identifiers", At("identifier"), IDENTIFIERS),
+    Field("emptied", Emptied()),
 )
 SHAPES: Final[Mapping[EventCode, Shape]] = {
     code: {"CarePlan": _PLAN} for code, rule in RULES.items() if rule.family is Family.PLAN
@@ -189,8 +210,7 @@ def resources(thread: Thread, writing: Writing) -> list[JSON]:
         **_created(thread.begun),
     }
     facts = known_as(PlanFacts, thread.facts)
-    shown = replace(facts, goals=facts.goals or None, participants=facts.participants or None)
-    write_fields(writing, _PLAN, shown, plan)
+    write_fields(writing, _PLAN, facts, plan)
     if facts.begins and facts.ends:
         periods.set_right(plan["period"], facts.begins, facts.ends, OSLO)
     return [plan | ({"contributor": [about("Organization", thread.owner)]} if thread.owner else {})]

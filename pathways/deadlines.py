@@ -45,6 +45,9 @@ LIMITS: Mapping[PromiseKind, Limit] = {
     K.DECISION: Limit(60, Unit.DAYS),
     K.COMPLAINT_FORWARDED: Limit(10, Unit.WORKING_DAYS),
     K.REVIEW: Limit(0, Unit.SAME_DAY),
+    K.RECEIPT: Limit(
+        96, Unit.HOURS, "Referansearkitektur for meldings- og dokumentutveksling, e-helse"
+    ),
 }
 """How long each kind may take where nothing else is agreed."""
 
@@ -109,9 +112,10 @@ class Terms:
         """The promises of a thread, those that are closed too; what was kept before it was asked for is none."""
         death = min(header.deceased.values(), key=lambda moment: moment.at, default=None)
         standing = outlived(thread.promises, thread.family, death)
-        return [self._commitment(p, thread, header) for p in standing if not p.ahead]
+        return [self.commitment(p, thread, header) for p in standing if not p.ahead]
 
-    def _commitment(self, promise: Promise, thread: Thread, header: Header) -> Commitment:
+    def commitment(self, promise: Promise, thread: Thread, header: Header) -> Commitment:
+        """One promise in a matter of a patient."""
         at = promise.opened.at
         other = promise.other or self._municipal(Function.CASE_OFFICE, header, at)
         responsible = self._responsible(promise, thread, header)

@@ -156,6 +156,7 @@ DEEDS: Final[Mapping[PromiseKind, tuple[Deed, ...]]] = {
         _DECIDE,
         Deed(name="end-service", code=C.SERVICE_ENDING, needs=("ends",), may=("replaced_by",)),
     ),
+    K.RECEIPT: (),  # their system sends it
 }
 """What keeps a promise, moves it or says no to it; what is done most comes first."""
 

@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 
 from pathways.moments import Moment
 from pathways.parties import Identifier, PartyRef
+from pathways.plan_facts import PlanFact
 
 
 class StayKind(StrEnum):
@@ -224,6 +225,7 @@ class PlanFacts:
     begins: Moment | None = None
     ends: Moment | None = None
     note: str | None = None
+    emptied: tuple[PlanFact, ...] | None = None  # what it says no more: told, and known of no plan
     identifiers: tuple[Identifier, ...] | None = None
 
 

@@ -33,6 +33,11 @@ class Key:
     rank: KeyRank
     value: str
 
+    @property
+    def begins(self) -> str:
+        """Of a START key: when the stay began, as a FHIR dateTime."""
+        return self.value.rpartition("|")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Author:

@@ -97,7 +97,7 @@ class Party:
     function: Function | None = None
     acts_for: tuple[str, ...] = ()
     dialect: str = "carepath"
-    receipt_mode: str = "application"  # none | transport | application
+    receipt_mode: str = "transport"  # pathways.receipts.Mode
     tells_reading: bool = False
     phone: str | None = None
     endpoint: str | None = None  # base URL of its own FHIR server, for answers given later

@@ -254,6 +254,7 @@ _MERGES: Mapping[Family, Callable[[State | None, Record], State]] = {
     Family.COORDINATION: team_after,
     Family.CONSENT: consents_after,
     Family.APPLICATION: _application,
+    Family.PLAN: plans.plan_after,
     Family.MEETING: plans.meeting_after,
     Family.MEASURE: plans.measure_after,
 }

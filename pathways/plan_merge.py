@@ -7,6 +7,7 @@ from typing import Any, Final
 from pathways.facts import Goal, Participant, PlanFacts
 from pathways.moments import Moment
 from pathways.parties import PartyRef
+from pathways.plan_facts import PlanFact
 
 Item = Goal | Participant
 Rows = tuple[Item | None, ...]
@@ -14,6 +15,7 @@ Rows = tuple[Item | None, ...]
 
 PLAIN: Final = ("title", "coordinator", "begins", "ends", "note")
 LISTS: Final = ("goals", "participants")
+_PERIOD: Final = ("begins", "ends")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Edited:
     def facts(self) -> PlanFacts:
         """What the plan says then."""
         lists = {
-            name: tuple(one for one in rows if one is not None) for name, rows in self.rows.items()
+            name: tuple(one for one in rows if one is not None) or None
+            for name, rows in self.rows.items()
         }
         return PlanFacts(**self.plain, **lists)  # type: ignore[arg-type]
 
@@ -62,18 +65,19 @@ def merged(base: PlanFacts, mine: Edited, theirs: PlanFacts) -> Merged:
 
 
 def told(before: PlanFacts, after: PlanFacts) -> PlanFacts:
-    """What a message has to say so that the one becomes the other; a list that is empty now says so.
+    """What a message has to say so that the one becomes the other; what says nothing any more is ``emptied``.
 
-    Where an organisation is new to it, all of it: it has heard nothing of what was told before.
+    Where an organisation is new to it, all of it: it has heard nothing of what was told before. A period is told
+    whole, so that the rules see whether it is one.
     """
-    new = _parties(after) - _parties(before)
-    changed = {
-        name: getattr(after, name)
-        for name in (*PLAIN, *LISTS)
-        if (getattr(after, name) or None) != (getattr(before, name) or None)
-        or (new and getattr(after, name))
-    }
-    return PlanFacts(**changed)
+    changed = {name for name in (*PLAIN, *LISTS) if getattr(after, name) != getattr(before, name)}
+    emptied = tuple(one for one in PlanFact if one in changed and getattr(after, one) is None)
+    if changed & {*_PERIOD}:
+        changed |= {*_PERIOD}
+    if _parties(after) - _parties(before):
+        changed |= {*PLAIN, *LISTS}
+    said = {name: getattr(after, name) for name in changed}
+    return PlanFacts(**said, emptied=emptied or None)
 
 
 def _parties(plan: PlanFacts) -> set[PartyRef]:

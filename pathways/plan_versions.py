@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pathways.corrections import standing
-from pathways.facts import Goal, Participant, PlanFacts, newest
+from pathways.facts import Goal, Participant, PlanFacts
 from pathways.messages import Record
 from pathways.moments import Moment
+from pathways.plans import updated
 
 Value: TypeAlias = str | Moment | Goal | Participant
 
@@ -77,7 +78,7 @@ def versions(records: Collection[Record]) -> list[Version]:
     for record in sorted(standing(records).records, key=lambda one: one.order):
         if not isinstance(record.facts, PlanFacts):
             continue
-        facts = newest(facts, record.facts)
+        facts = updated(facts, record.facts)
         found.append(
             Version(
                 id=record.id,

@@ -26,6 +26,19 @@ Measures = Mapping[str, tuple[Identifier, ...]]
 """What a measure calls its plan, by its thread."""
 
 
+def plan_after(known: State | None, record: Record) -> PlanFacts:
+    """The newest of each; what is emptied is known no more."""
+    before = known_as(PlanFacts, known)
+    said = record.facts
+    return updated(before, said) if isinstance(said, PlanFacts) else before
+
+
+def updated(before: PlanFacts, said: PlanFacts) -> PlanFacts:
+    """A plan after it was told of. What a message both empties and says, it says."""
+    kept = replace(before, **dict.fromkeys(said.emptied or (), None))
+    return replace(newest(kept, said), emptied=None)
+
+
 def meeting_after(known: State | None, record: Record) -> Meeting:
     """A summons for another time or place asks everyone anew; what was answered to the same stands."""
     before = known_as(Meeting, known)

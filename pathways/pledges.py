@@ -355,6 +355,7 @@ PLEDGES: Mapping[PromiseKind, Pledge] = {
         opens={C.COMPLAINT: _contested}, keeps=(C.COMPLAINT_FORWARDED, C.DECISION)
     ),
     K.REVIEW: Pledge(opens={C.DECISION: _review}, keeps=(C.DECISION, C.SERVICE_ENDING)),
+    K.RECEIPT: Pledge(opens={}),  # follows from what was delivered: ``receipts``
 }
 
 

@@ -51,6 +51,7 @@ class PromiseKind(StrEnum):
     DECISION = "decision"
     COMPLAINT_FORWARDED = "complaint-forwarded"
     REVIEW = "review"
+    RECEIPT = "receipt"
 
 
 class PromiseState(StrEnum):

@@ -71,10 +71,11 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Nothing was done, and why."""
+    """Nothing was done, and why. ``format``: what the message was in (``Message.format``), where that can be told."""
 
     reason: Reason
     issues: tuple[Issue, ...]
+    format: str | None = None
 
 
 def refuse(reason: Reason, code: str, text: str, where: str | None = None) -> Refusal:

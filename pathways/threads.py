@@ -63,7 +63,7 @@ def _begins(message: Message | Record) -> datetime | None:
     """The instant that the stay began at, as the message tells it; a report tells it by its key."""
     facts = message.facts
     if not isinstance(facts, StayFacts):
-        told = (one.value.rpartition("|")[2] for one in message.keys if one.rank is KeyRank.START)
+        told = (one.begins for one in message.keys if one.rank is KeyRank.START)
         return next((datetime.fromisoformat(one) for one in told if "T" in one), None)
     new = message.code is EventCode.ADMISSION and message.activity is Activity.NEW
     begins = facts.begins or (message.happened if new else None)

@@ -7,13 +7,17 @@ had been done in time and we heard of it late, or the message that asked for it 
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from pathways.calendars import Limit
-from pathways.deadlines import Commitment
+from pathways.deadlines import ACUTE, Commitment
 from pathways.escalation import Escalation, Rung, Step
 from pathways.promises import PromiseKind, PromiseState
+
+TOGETHER: Final = timedelta(hours=12)
+"""What falls due in one matter within so long is one alarm for each party."""
 
 
 class Unjust(StrEnum):
@@ -267,12 +271,23 @@ class Withdraw:
     why: Unjust
 
 
+def alarmed(others: Iterable[Watched], now: datetime) -> frozenset[str]:
+    """Who has just been alarmed about ``others`` of the same matter that are still overdue: they look at it all."""
+    standing = (sent for one in others if one.is_overdue for sent in one.course.alarms)
+    return frozenset(party for sent in standing if now - sent.at < TOGETHER for party in sent.to)
+
+
 def look(
-    one: Watched, escalation: Escalation, now: datetime, top: Collection[str] = ()
+    one: Watched,
+    escalation: Escalation,
+    now: datetime,
+    top: Collection[str] = (),
+    know: Collection[str] = (),
 ) -> tuple[Watched, Tell | Withdraw | None]:
     """How it stands after this look, and what is to be told. An alarm is noted by ``noted``.
 
     What passed while nobody looked is one alarm, to all whom it concerns by now. ``top``: the coordinator and KE.
+    ``know``: who is ``alarmed`` about the matter already; they are told with the next step, unless it is acute.
     """
     if why := one.course.unjust:
         return _scheduled(_begun_anew(one), escalation), Withdraw(one.course.alarms, why)
@@ -287,7 +302,8 @@ def look(
         return told, Tell(last, (one.responsible,)) if now < one.due else None
     warned = {party for sent in one.course.alarms for party in sent.to}
     concerned = (p for r in rungs if Step.DUE <= r.step <= last for p in r.parties)
-    to = tuple(party for party in dict.fromkeys(concerned) if party not in warned)
+    spared = warned if one.kind in ACUTE else warned.union(know)
+    to = tuple(party for party in dict.fromkeys(concerned) if party not in spared)
     return told, Tell(last, to) if to else None
 
 

@@ -37,7 +37,7 @@ from pathways.events import EventCode
 from pathways.messages import Message
 from pathways.parties import Directory, Kind, Party
 from pathways.threads import keys_of
-from pathways.watched import Sent, Tell, Watched, Withdraw, look, noted
+from pathways.watched import Sent, Tell, Watched, Withdraw, alarmed, look, noted
 
 log = structlog.get_logger()
 
@@ -110,9 +110,10 @@ class Watch:
         reached("watch_after_commit")
 
     def _look(self, connection: Connection, claimed: Sequence[Claimed], now: datetime) -> None:
-        unit, effects = self._begin(connection, claimed, now)
+        unit, effects = self.begin(connection, claimed, now)
         due = promises.held(connection, self.holder, [one.id for one in claimed])
-        said = self._said(unit, effects.promised, due)
+        settled = effects.promised.settled(due)
+        said = self._said(unit, effects.promised, [one for one in due if one.id not in settled])
         arrivals = [_arrival(one, whose) for one, whose in said]
         unit.load(arrivals)
         intake = self._intake(unit, effects)
@@ -120,7 +121,7 @@ class Watch:
             answer = intake.take(arrival)
             if answer.verdict not in (Verdict.ACCEPTED, Verdict.DUPLICATE):
                 raise RuntimeError(f"our own message was {answer.verdict}")
-        _end(unit, effects, due)
+        end(unit, effects, {one.thread for one in due})
 
     def change(self, id_: str, how: Change) -> Watched | None:
         """What people do about a promise; how it stands since. ``None``: there is no such one."""
@@ -130,14 +131,19 @@ class Watch:
             if found is None:
                 return None
             claimed = Claimed(id_, found.thread, found.patient)
-            unit, effects = self._begin(connection, [claimed], now)
+            unit, effects = self.begin(connection, [claimed], now)
             one = promises.show(connection, id_) or found
             after = how(one, effects.promised.escalation)
             effects.promised.looked(after)
-            _end(unit, effects, [after])
+            end(unit, effects, {after.thread})
             return after
 
-    def _begin(
+    def directory(self, connection: Connection) -> Directory:
+        """Everybody who is known now."""
+        self._parties.refresh(connection)
+        return self._parties.current
+
+    def begin(
         self, connection: Connection, claimed: Sequence[Claimed], now: datetime
     ) -> tuple[Unit, Effects]:
         """With the patients locked, and the broker as one of those who may speak."""
@@ -164,10 +170,14 @@ class Watch:
         """What is to be told of each, with the patient it is about; how each stands since is kept."""
         identifiers = unit.identifiers({one.patient for one in due})
         tests = promises.tests(unit, identifiers)
+        matters = promises.of_threads(unit.connection, {one.thread for one in due})
+        stand = {one.id: one for some in matters.values() for one in some}
         said: list[tuple[_Said, str]] = []
         for one in due:
             patient = unit.patients[one.patient]
-            after, what = look(one, kept.escalation, unit.now, self._top(patient, unit.now))
+            others = (stand[o.id] for o in matters[one.thread] if o.id != one.id)
+            know = alarmed(others, unit.now)
+            after, what = look(one, kept.escalation, unit.now, self._top(patient, unit.now), know)
             voice = Voice(
                 patient=described(patient.header, identifiers[one.patient]),
                 at=unit.now,
@@ -176,6 +186,7 @@ class Watch:
             )
             made, after = self._put(voice, after, what)
             kept.looked(after)
+            stand[one.id] = after
             said += [(message, one.patient) for message in made]
             if isinstance(what, Tell) and what.step is not Step.REMINDER:
                 self.alerting.alert(
@@ -210,9 +221,9 @@ class Watch:
         return tuple(dict.fromkeys(filter(None, found)))
 
 
-def _end(unit: Unit, effects: Effects, looked: Collection[Watched]) -> None:
-    """Write what follows, with the Tasks of what was looked at."""
-    for thread in unit.stored_threads({one.thread for one in looked}):
+def end(unit: Unit, effects: Effects, threads: Collection[str]) -> None:
+    """Write what follows in these matters, with the Tasks of what is promised there."""
+    for thread in unit.stored_threads(threads):
         effects.show(thread, (), whole=False)
     effects.keep_promises()
     effects.keep_versions()

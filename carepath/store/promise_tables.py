@@ -47,6 +47,15 @@ agreements = Table(
     Column("note", Text),
 )
 
+receipt_cursors = Table(
+    "receipt_cursors",
+    metadata,
+    Column("receiver", Text, primary_key=True),  # directory key
+    Column("stage", Text, primary_key=True),  # pathways.receipts.Stage
+    Column("upto", BigInteger, nullable=False),  # of its feed, for which it was done
+    Column("next_at", BigInteger),  # when the next place is old enough; none: look at once
+)
+
 alerts = Table(
     "alerts",
     metadata,

@@ -181,7 +181,7 @@ def claim(conn: Connection, holder: str, now: int, *, until: int, limit: int) ->
 def held(conn: Connection, holder: str, ids: Collection[str]) -> list[Watched]:
     """Those that are still ``holder``'s, the longest due first."""
     mine = select(promises).where(_at.id.in_(ids), _at.holder == holder)
-    rows = conn.execute(mine.order_by(_at.next_at, _at.id)).mappings()
+    rows = conn.execute(mine.order_by(_at.next_at, _at.id).with_for_update()).mappings()
     return [watched(row) for row in rows]
 
 

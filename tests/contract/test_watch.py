@@ -22,7 +22,7 @@ from carepath.store.tables import promises as rows
 from carepath.store.times import micros
 from pathways.escalation import Step
 from pathways.events import Activity, EventCode
-from pathways.facts import DeadlineFacts, InquiryFacts
+from pathways.facts import DeadlineFacts, InquiryFacts, Need, StayFacts
 from pathways.moments import Moment
 from pathways.parties import Identifier
 from pathways.promises import PromiseState
@@ -63,6 +63,22 @@ def test_one_step_after_the_other_each_party_once(scene: Scene) -> None:
     ]
     assert rebuild(scene.database, BASE, scene.now) == 0
     assert scene.look() == []
+
+
+def test_two_deadlines_of_a_matter_are_one_alarm_for_each_party(scene: Scene) -> None:
+    """Few alarms: the early notice and the admission report of one stay are due together."""
+    facts = StayFacts(
+        municipal_need=Need.YES, identifiers=(Identifier("https://ward.example", "s"),)
+    )
+    scene.tell(scene.message(EventCode.ADMISSION, WARD, facts, to=(OFFICE,)))
+    heard = []
+    while following := min((p.next_at for p in scene.promised() if p.next_at), default=None):
+        scene.now = max(scene.now, following)
+        told = [one for one in scene.look() if one.code is EventCode.DEADLINE_MISSED]
+        heard += [(scene.now.date(), party) for one in told for party in scene.delivered(one)]
+    assert len(scene.promised()) == 2
+    assert {party for _, party in heard} == {"ward", "house", "office", "ke"}
+    assert len(heard) == len({*heard})
 
 
 def test_what_passed_while_nobody_looked_is_one_alarm_to_all(scene: Scene) -> None:

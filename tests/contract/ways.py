@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from typing import Any, Final, Protocol
 
 import httpx
@@ -73,9 +73,10 @@ class Update:
 
 
 class Way(Protocol):
-    """One way in and out. ``url`` is a server on the same store, to look things up."""
+    """One way in and out. ``url`` is a server on the same store, to look things up; ``database``: the store's."""
 
     url: str
+    database: str
 
     def cast(self) -> Cast:
         """Organisations nobody has used, ready to send and be told."""
@@ -95,6 +96,7 @@ class OverHttp:
     """``$process-message`` in, ``GET /events`` out."""
 
     url: str
+    database: str
     _casts: Iterator[Cast] = field(default_factory=casts)
     _answers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
@@ -133,9 +135,9 @@ class OverHttp:
 class OverKafka:
     """Produced to the sender's inbound topic, consumed from the receiver's updates topic."""
 
-    def __init__(self, url: str, bootstrap: str, cast: Iterator[Cast]) -> None:
+    def __init__(self, url: str, database: str, bootstrap: str, cast: Iterator[Cast]) -> None:
         """``cast``: organisations with topics."""
-        self.url, self._casts = url, cast
+        self.url, self.database, self._casts = url, database, cast
         self._client: Mapping[str, Any] = {"bootstrap_servers": bootstrap}
         self._producer = KafkaProducer(**self._client, acks="all", max_request_size=1 << 23)
 
@@ -171,11 +173,13 @@ class OverKafka:
             consumer.assign(there)
             consumer.seek_to_beginning()
             latest = time.monotonic() + _PATIENCE
-            while not enough(got):
-                assert time.monotonic() < latest, got
+            while time.monotonic() < latest:
                 found = consumer.poll(timeout_ms=200)
-                got += [_update(record) for records in found.values() for record in records]
-        return got
+                for record in chain.from_iterable(found.values()):
+                    got += [] if enough(got) else [_update(record)]
+                if enough(got):
+                    return got
+        raise AssertionError(got)
 
 
 def _answers(updates: Sequence[Update]) -> list[tuple[str, str]]:

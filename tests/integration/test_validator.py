@@ -2,16 +2,22 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from carepath.settings import Settings
+from carepath.wiring import watching
+from carepath.wiring.store import open_store
+from pathways.events import RULES
 from tests.integration import stories
 from tests.integration.harvest import Harvest, harvesting, misread
 from tests.integration.java_peer import Validator
 from tests.integration.serving import Server
+from tests.integration.stories.care import lasting_care
+from tests.integration.stories.care_goes_on import care_goes_on
 from tests.integration.talk import FHIR
 
 # STIN_H bears the message id of STIN_N: a conflict, answered too.
@@ -36,13 +42,20 @@ def test_no_error_in_what_we_write(
     fresh_server: Start, validator: Validator, tmp_path: Path
 ) -> None:
     """What the server says when every event and every kind of error has come is FHIR, all of it."""
-    patient = stories.person()
-    server = fresh_server(f"sqlite:///{tmp_path}/carepath.db")
+    patient, frail = stories.person(), stories.person()
+    database = f"sqlite:///{tmp_path}/carepath.db"
+    server = fresh_server(database)
+    told = [*stories.everything(patient), *_unsettled(patient), *_care(frail)]
+    assert {_event(message) for message in told} == {
+        c for c, rule in RULES.items() if not rule.ours
+    }
     with harvesting(server.url, tmp_path) as gather:
-        for message in [*stories.everything(patient), *_unsettled(patient)]:
+        for message in told:
             sent = gather.send(message)
             gather.get("where", f"/fhir/MessageHeader/{sent}/$where")
-        gather.everything_about(patient)
+        _watch(database)
+        for one in (patient, frail):
+            gather.everything_about(one)
         gather.feeds("feed")
         _errors(gather)
 
@@ -75,6 +88,26 @@ def test_no_error_in_what_we_make_of_others_dialects(
     assert any("Encounter.class: minimum required = 1" in error for error in seen)
     assert {file: said for file, said in found.items() if said} == {}
     assert misread(tmp_path) == {}
+
+
+def _event(message: stories.Resource) -> str:
+    header: stories.Resource = message["entry"][0]["resource"]
+    return str(header["eventCoding"]["code"])
+
+
+def _care(patient: stories.Resource) -> list[stories.Resource]:
+    """Care that lasts, and a stay of which nobody has given notice for weeks."""
+    matter = stories.Matter(patient, datetime.now(stories.OSLO) - timedelta(days=25))
+    long_ago = stories.admission(matter, written=matter.begins)
+    return [*lasting_care(patient), *care_goes_on(patient), long_ago]
+
+
+def _watch(database: str) -> None:
+    """Alarms, as ``carepath watch`` raises them."""
+    settings = Settings(database_url=database)
+    with open_store(settings) as store:
+        looked, _ = watching.once(settings, store.database)
+    assert looked
 
 
 def _unsettled(patient: stories.Resource) -> list[stories.Resource]:
