@@ -4,19 +4,20 @@
 """
 
 import socket
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from carepath.identity.addresses import is_loopback
 from carepath.identity.scopes import scopes
 from schemas.broker import Broker, Mechanism, Protocol
 from schemas.topics import RETENTION
 
 NETWORK_CONSENT: Final = "yes-i-know"
 ClaimName = Literal["parent", "child", "supplier", "client", "pid", "level", "hpr", "name"]
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 HOST_PORT: Final = r"^[^:\s]+:\d{1,5}$"
 SECRETS: Final = Path("/run/secrets")  # a container's: each in a file with its variable's name
 
@@ -191,6 +192,11 @@ class Settings(BaseSettings):
         description="Rest-hooks may call this machine, without TLS too. For tests: whoever may subscribe"
         " reaches what listens here.",
     )
+    private_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (),
+        description="Networks whose addresses may be called besides public ones, by https: those of rest-hooks and"
+        ' issuers in a health network, as JSON: ["10.20.0.0/16"]. Whoever may subscribe reaches what is there.',
+    )
     hook_schedule: Literal["quick", "long"] = Field(
         "quick",
         description="How often a rest-hook is tried before its Subscription is in error: quick, 3 times in"
@@ -235,11 +241,7 @@ class Settings(BaseSettings):
     )
     edi_client_id: str | None = Field(None, description="Who we are to HelseID.")
     edi_key_file: Path | None = Field(
-        None, description="Our private JWK, whose public half HelseID knows."
-    )
-    edi_scope: str = Field("nhn:msh/api", description="What HelseID is asked for.")
-    edi_source_system: str = Field(
-        "Carepath", description="What we call ourselves to EDI (nhn-source-system)."
+        None, description="JWK or PEM file of our private key, whose public half HelseID knows."
     )
     edi_poll_seconds: float = Field(
         60, gt=0, description="How often EDI is asked for what is new; NHN asks for about a minute."
@@ -386,5 +388,5 @@ class Settings(BaseSettings):
 
     def exposed_at(self, host: str) -> bool:
         """As ``exposed``, on another address."""
-        beyond = host not in LOOPBACK
+        beyond = not is_loopback(host)
         return self.open_mode and beyond and self.open_network != NETWORK_CONSENT

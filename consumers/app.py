@@ -10,8 +10,10 @@ from functools import partial
 from typing import Any, cast
 
 import faust
+from faust.agents import Agent
 from faust.app.base import BootStrategy
 from faust.streams import Stream
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, EventT, StreamT
 from faust.types.auth import CredentialsT
@@ -19,13 +21,12 @@ from mode.threads import WorkerThread
 from typing_extensions import override
 
 from consumers.progress import Log
-from consumers.records import Place, Record, media_type
+from consumers.records import Ack, Place, Record, media_type
 from schemas.broker import Broker
 from schemas.topics import INTAKE_GROUP
 
-Ack = Callable[[], Awaitable[object]]
 Arrive = Callable[[Record, Ack], Awaitable[None]]
-"""Is given each record that has come, and what to call when it is committed."""
+"""Is given each record that has come."""
 Begin = Callable[[Mapping[Place, Log]], Awaitable[Mapping[Place, int]]]
 """Is told what Kafka has of the partitions that were assigned, and says where to begin in each."""
 
@@ -49,6 +50,15 @@ class App(faust.App):
     @override
     async def on_first_start(self) -> None:
         """Faust would make folders here."""
+
+
+class _Tables(TableManager):
+    """None: nobody needs the second that Faust waits for others to register theirs."""
+
+    @override
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class _Thread(WorkerThread):
@@ -118,12 +128,13 @@ def application(
         internal=True,  # exists: is not to be declared
     )
 
-    @app.agent(source, concurrency=1, name="intake")
     async def intake(stream: StreamT[Any]) -> None:
         unacknowledged = cast(Stream[Any], stream).noack()
         async for event in unacknowledged.events():
             await arrive(_record(event), partial(unacknowledged.ack, event))
 
+    # not by the decorator, which looks at the source file of every module there is
+    app.agents["intake"] = Agent(intake, name="intake", app=app, channel=source, concurrency=1)
     return app
 
 
@@ -148,6 +159,7 @@ def _settings(broker: Broker) -> dict[str, Any]:
         "consumer_metadata_max_age_ms": 30_000,
         "processing_guarantee": "at_least_once",
         "store": "memory://",
+        "TableManager": _Tables,
         "stream_buffer_maxsize": 200,
         "stream_wait_empty": False,
         "table_standby_replicas": 0,  # Kafka's own assignor: Faust's shares partitions out by number

@@ -57,7 +57,7 @@ class Postbox:
 
     def __post_init__(self) -> None:
         self._parties = Parties(self.database, open_mode=False)
-        self._judging = Judging(self.database, self.base_url)
+        self._judging = Judging(self._parties, self.base_url)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until told to stop, and the notification in hand is dealt with."""

@@ -21,11 +21,11 @@ from carepath.store.failpoints import reached
 from carepath.store.positions import Origin, Position, Skipped
 from consumers.metrics import Metrics
 from consumers.progress import Gap, Log, Progress, beginning, runs
-from consumers.records import Place, Record, submission
+from consumers.records import Ack, Place, Record, submission
 
 log = structlog.get_logger()
 
-FIRST_RECORDS: Final = 25
+FIRST_RECORDS: Final = 5
 MOST_RECORDS: Final = 200
 """Of a batch: it begins small, grows while commits are quick, and shrinks when they take long."""
 MOST_BYTES: Final = 2 * 1024 * 1024
@@ -37,7 +37,6 @@ PAUSES: Final = (0.1, 5.0)
 """The first and the longest pause, in seconds, between two tries."""
 
 Result = TypeVar("Result")
-Ack = Callable[[], Awaitable[object]]
 Reread = Callable[[Gap], AsyncIterator[list[Record]]]
 Receive = Callable[[Sequence[Submission]], object]
 

@@ -1,17 +1,8 @@
-"""What an operator watches of a worker: figures of this process, served over HTTP when an address is set."""
+"""What an operator watches of ``carepath worker``: figures of one process."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-    start_http_server,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from consumers.progress import Log
 from consumers.records import Place
@@ -19,38 +10,38 @@ from schemas.topics import organisation
 
 
 class Metrics:
-    """In a registry of their own. Lag is that of the partitions which are this worker's now: add the workers up."""
+    """In ``registry``. Lag is that of the partitions which are this worker's now: add the workers up."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)  # memory, CPU, open files
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)  # memory, CPU, open files
         self.retries = Counter(
             "carepath_intake_retries",
             "Tries that failed because Kafka or the database was away.",
-            registry=self._registry,
+            registry=self.registry,
         )
         self._batch = Histogram(
             "carepath_intake_batch_records",
             "Records in one transaction.",
-            registry=self._registry,
+            registry=self.registry,
             buckets=(1, 2, 5, 10, 20, 50, 100, 200),
         )
         self._seconds = Histogram(
             "carepath_intake_batch_seconds",
             "From a gathered batch to its commit.",
-            registry=self._registry,
+            registry=self.registry,
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
         )
         self._lag = Gauge(
             "carepath_intake_lag_records",
             "Records that wait at Kafka.",
             ["organisation"],
-            registry=self._registry,
+            registry=self.registry,
         )
         self._idle = Gauge(
             "carepath_intake_progress_seconds",
             "How long nothing was taken in though something waits; 0 when nothing does.",
-            registry=self._registry,
+            registry=self.registry,
         )
 
     def taken(self, records: int, seconds: float) -> None:
@@ -69,29 +60,3 @@ class Metrics:
         for key, waiting in lag.items():
             self._lag.labels(key).set(waiting)
         self._idle.set(idle)
-
-    def page(self) -> bytes:
-        """All figures in Prometheus' text format."""
-        return generate_latest(self._registry)
-
-    @contextmanager
-    def served(self, address: str | None) -> Iterator[None]:
-        """At ``http://ADDRESS/metrics`` while inside; without an address no port is opened."""
-        with served(self._registry, address):
-            yield
-
-
-@contextmanager
-def served(registry: CollectorRegistry, address: str | None) -> Iterator[None]:
-    """A registry's figures at ``http://ADDRESS/metrics`` while inside; without an address no port is opened."""
-    if address is None:
-        yield
-        return
-    host, _, port = address.rpartition(":")
-    server, thread = start_http_server(int(port), host, registry)
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -1,6 +1,6 @@
 """What an operator watches of ``carepath mllp`` and ``carepath edi``: figures of one process."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 
 class NetworkMetrics:
@@ -25,10 +25,6 @@ class NetworkMetrics:
         self.connections = Gauge(
             "carepath_mllp_connections", "Open connections of senders.", registry=self.registry
         )
-
-    def page(self) -> bytes:
-        """All figures in Prometheus' text format."""
-        return generate_latest(self.registry)
 
     def received(self, outcome: str) -> None:
         """Something came."""

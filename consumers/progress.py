@@ -50,7 +50,6 @@ class Progress:
     """What is expected next in each partition that is read."""
 
     next: dict[Place, int] = field(default_factory=dict)
-    taken: int = 0  # records, for the watchdog
 
     def steps(self, batch: Iterable[Record]) -> Iterator[Gap | list[Record]]:
         """The batch in its order: gaps to be read again, and the records that come after them.
@@ -75,7 +74,6 @@ class Progress:
         """These are committed."""
         for record in records:
             self.reached(record.place, record.offset + 1)
-            self.taken += 1
 
     def reached(self, place: Place, offset: int) -> None:
         """Everything before ``offset`` is committed, or is never to be had."""

@@ -1,7 +1,7 @@
 """A record as Kafka has it, and the submission that it is."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -9,6 +9,9 @@ from carepath.service.answers import Submission
 from carepath.store.positions import Origin
 from fhir_mappings import formats
 from schemas import topics
+
+Ack = Callable[[], Awaitable[object]]
+"""What is to be called when a record is committed."""
 
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}(;[ -~]{0,64})?", re.ASCII)
 

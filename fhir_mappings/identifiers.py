@@ -68,6 +68,17 @@ def check_patient(
     return None
 
 
+def national(number: str) -> Identifier:
+    """A national id with its system: the first digit of a D-number has 4 added."""
+    return Identifier(codes.DNR if number[:1] >= "4" else codes.FNR, number)
+
+
+def is_possible(one: Identifier, year: int) -> bool:
+    """Whether the control digits of a person's number hold in that year; a made-up one's, too."""
+    told = [{"system": one.system, "value": one.value}]
+    return check_patient(told, "", accept_synthetic=True, year=year) is None
+
+
 def check_organisation(identifiers: Identifiers, where: str) -> Issue | None:
     """The first wrong organisation number (Enhetsregisteret, mod 11)."""
     for index, identifier in enumerate(identifiers):

@@ -1,6 +1,7 @@
 """Bytes to a message, whatever they are written in: FHIR in any dialect and format, Norwegian XML, HL7 v2, signals."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from fhir_mappings import formats
@@ -15,7 +16,7 @@ from fhir_mappings.structure import check
 from pathways.messages import Message
 from pathways.refusals import Reason, Refusal, refuse
 
-__all__ = ["Options", "dialect_of", "read"]
+__all__ = ["Options", "read"]
 
 Reader: TypeAlias = Callable[[bytes, Options], Message | Refusal]
 
@@ -32,9 +33,11 @@ def fhir(source: bytes, options: Options) -> Message | Refusal:
         return bundle
     if mns.is_notification(bundle):
         return mns.notification(bundle, options, source)
-    if issues := check(bundle):
-        return Refusal(Reason.INVALID, issues)
-    return _in_dialect(bundle, options, source)
+    dialect = _spoken(bundle)
+    found = _checked(bundle, dialect, options, source)
+    if isinstance(found, Refusal) and dialect:
+        return replace(found, format=dialect.name)
+    return found
 
 
 READERS: Final[Mapping[str, Reader]] = {
@@ -47,9 +50,12 @@ READERS: Final[Mapping[str, Reader]] = {
 """Who reads what, by ``formats.media_type``."""
 
 
-def _in_dialect(bundle: JSON, options: Options, source: bytes) -> Message | Refusal:
+def _checked(
+    bundle: JSON, dialect: Dialect | None, options: Options, source: bytes
+) -> Message | Refusal:
+    if issues := check(bundle):
+        return Refusal(Reason.INVALID, issues)
     parts = Resources(bundle)
-    dialect = _DIALECTS.get(parts.header.get("eventCoding", {}).get("system", ""))
     if dialect is None:
         where = parts.where(parts.header, "eventCoding")
         return refuse(
@@ -58,11 +64,8 @@ def _in_dialect(bundle: JSON, options: Options, source: bytes) -> Message | Refu
     return dialect.read(parts, options, source)
 
 
-def dialect_of(source: bytes) -> Dialect | None:
-    """The dialect that FHIR bytes bear the event of, whatever else may be wrong with them."""
-    bundle = formats.parse(source)
-    if isinstance(bundle, Refusal):
-        return None
+def _spoken(bundle: JSON) -> Dialect | None:
+    """The dialect that it bears the event of, whatever else may be wrong with it."""
     try:
         system = bundle["entry"][0]["resource"]["eventCoding"]["system"]
     except (LookupError, TypeError):

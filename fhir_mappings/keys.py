@@ -86,8 +86,3 @@ def start(begins: Moment | None, sender: PartyRef, zone: tzinfo) -> set[Key]:
     if begins is None:
         return set()
     return {Key(KeyRank.START, f"{scope(sender)}|{moment_text(begins, zone)}")}
-
-
-def begin_of(one: Key) -> str:
-    """The FHIR dateTime in a START key."""
-    return one.value.rpartition("|")[2]

@@ -169,7 +169,7 @@ def _write_stay(encounter: JSON, message: Message) -> None:
     """A report's stay: an Encounter that carries its ids, or when it began."""
     for one in message.keys:
         if one.rank is KeyRank.START:
-            encounter["period"] = {"start": of.begin_of(one)}
+            encounter["period"] = {"start": one.begins}
             continue
         found = as_identifier(of.identifier_of(one, message.sender))
         if one.rank is KeyRank.EPISODE:

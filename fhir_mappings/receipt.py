@@ -8,7 +8,7 @@ from datetime import datetime
 
 from fhir_mappings.bundle import JSON
 from fhir_mappings.codes import BROKER_NAME, PATHWAY_EVENT, URI
-from fhir_mappings.dialects.table import DIALECTS
+from fhir_mappings.dialects.table import NAMED
 from fhir_mappings.elements import as_identifier
 from fhir_mappings.outcome import outcome
 from fhir_mappings.times import instant_text
@@ -16,8 +16,6 @@ from pathways.events import EventCode
 from pathways.messages import Message, stable_id
 from pathways.parties import PartyRef
 from pathways.refusals import Issue
-
-_DIALECTS = {dialect.name: dialect for dialect in DIALECTS}
 
 
 def receipt(
@@ -95,7 +93,7 @@ def _destination(party: PartyRef, sender: str, base_url: str) -> JSON:
 
 
 def _event(message: Message) -> JSON:
-    dialect = _DIALECTS.get(message.format)
+    dialect = NAMED.get(message.format)
     if dialect is None:  # no dialect of FHIR
         return {"system": PATHWAY_EVENT, "code": str(message.code)}
     return {"system": dialect.system, "code": dialect.event(message)}

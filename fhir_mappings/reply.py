@@ -11,6 +11,7 @@ from datetime import datetime
 import orjson
 
 from fhir_mappings.outcome import issues
+from fhir_mappings.times import instant
 from pathways.refusals import Issue
 
 
@@ -25,6 +26,16 @@ class Reply:
     code: str
     issues: tuple[Issue, ...]
     at: datetime
+
+
+def answered(body: bytes) -> tuple[str, Reply]:
+    """A response message of ours: the id of the message that it answers, and what it says."""
+    found = orjson.loads(body)
+    header = found["entry"][0]["resource"]
+    response = header["response"]
+    at = instant(found["timestamp"])
+    reply = Reply(id=header["id"], code=response["code"], issues=told(body), at=at)
+    return response["identifier"], reply
 
 
 def told(body: bytes) -> tuple[Issue, ...]:

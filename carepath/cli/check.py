@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import typer
@@ -13,7 +12,8 @@ from rich.text import Text
 
 from carepath.cli import local, output
 from carepath.cli.options import LOCAL, AsJson, DatabaseUrl, Url, settings
-from carepath.settings import LOOPBACK, NETWORK_CONSENT, Settings
+from carepath.identity.addresses import is_safe
+from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.wiring.people import registration
 from carepath.wiring.store import Store, key_file, open_store
 
@@ -73,8 +73,7 @@ def _people(chosen: Settings) -> Iterator[Finding]:
 
 def _address(chosen: Settings) -> Finding:
     """Whether callers who sign in know us by the address that stands in their statements and proofs."""
-    url = urlsplit(chosen.address)
-    if url.scheme != "https" and url.hostname not in LOOPBACK:
+    if not is_safe(chosen.address):
         mend = "CAREPATH_BASE_URL=https://…, the address that callers use"
         return Finding(f"callers sign in at {chosen.address}", mend, wrong=True)
     return Finding(f"callers sign in at {chosen.address}")

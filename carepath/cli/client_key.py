@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from carepath.cli import local, output
 from carepath.cli.options import AsJson, DatabaseUrl, instant
-from carepath.delivery.targets import problem
+from carepath.delivery.targets import Reach, problem
 from carepath.identity import jose, scopes
 from carepath.settings import Settings
 from carepath.store.clients import Client, Unregistered
@@ -210,8 +210,9 @@ def _check_keys(client: Client) -> None:
     if client.until is not None and client.until <= client.since:
         raise output.Trouble("--until is over already.")
     if client.jwks_url is not None:
-        here = Settings().allow_loopback_issuers
-        if wrong := problem(client.jwks_url, allow_loopback=here):
+        settings = Settings()
+        reach = Reach(settings.allow_loopback_issuers, settings.private_networks)
+        if wrong := problem(client.jwks_url, reach=reach):
             raise output.Trouble(f"--jwks-url {wrong}.")
 
 

@@ -9,7 +9,16 @@ from rich.text import Text
 
 from carepath import texts
 from carepath.cli import output, server
-from carepath.cli.options import LOCAL, AsJson, Language, Organisation, Url, instant, settings
+from carepath.cli.options import (
+    LOCAL,
+    AsJson,
+    Language,
+    Organisation,
+    Patient,
+    Url,
+    instant,
+    settings,
+)
 from carepath.cli.timeline import find
 from fhir_mappings.care_team import OFFERED, SUBSTITUTE, part_of
 from fhir_mappings.codes import CALL_FIRST, COORDINATOR_ROLE
@@ -22,12 +31,7 @@ Participant = Mapping[str, Any]
 
 
 def coordinator(
-    patient: Annotated[
-        str,
-        typer.Argument(
-            metavar="PATIENT", help="The patient's id here, 'system|value', or a national id."
-        ),
-    ],
+    patient: Patient,
     as_of: Annotated[
         str | None,
         typer.Option("--as-of", metavar="T", help="Who had it at that time, as was known then."),

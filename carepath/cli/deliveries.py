@@ -10,7 +10,7 @@ from carepath.cli import local, output
 from carepath.cli.options import AsJson, DatabaseUrl, instant
 from carepath.service import deliveries as tended
 from carepath.service.changes import AT_COMMAND_LINE
-from carepath.service.deliveries import NotGiven
+from carepath.service.deliveries import Feed, NotGiven
 from carepath.store.deliveries import Delivery
 from carepath.wiring.store import Store
 
@@ -71,7 +71,7 @@ def refused(org: Org, database_url: DatabaseUrl = None, as_json: AsJson = False)
 def pause(org: Org, over: Over = None, database_url: DatabaseUrl = None) -> None:
     """Publish nothing more to an organisation until 'resume'. Nothing is lost; its feed grows."""
     with local.store(database_url) as store:
-        tended.pause(store.database, AT_COMMAND_LINE, _known(store, org, over), paused=True)
+        tended.pause(store.database, AT_COMMAND_LINE, Feed(_known(store, org, over)), paused=True)
     output.say("paused")
 
 
@@ -79,7 +79,7 @@ def pause(org: Org, over: Over = None, database_url: DatabaseUrl = None) -> None
 def resume(org: Org, over: Over = None, database_url: DatabaseUrl = None) -> None:
     """Go on where it was paused."""
     with local.store(database_url) as store:
-        tended.pause(store.database, AT_COMMAND_LINE, _known(store, org, over), paused=False)
+        tended.pause(store.database, AT_COMMAND_LINE, Feed(_known(store, org, over)), paused=False)
     output.say("resumed")
 
 
@@ -113,12 +113,12 @@ def replay(
     with local.store(database_url) as store:
         known = _known(store, org, over)
         start = from_ if from_ is not None else _start(since or "")
-        first = tended.first(store.database, known, start)
+        first = tended.first(store.database, Feed(known), start)
         if isinstance(first, NotGiven):
             raise _nothing(known, first, from_)
         again = tended.count(store.database, known, first)
         if not dry_run:
-            tended.replay(store.database, AT_COMMAND_LINE, known, first)
+            tended.replay(store.database, AT_COMMAND_LINE, Feed(known), first)
     what = "would be" if dry_run else "are"
     output.say(f"{again} updates {what} published again, {first} to {known.published}")
     if known.paused:

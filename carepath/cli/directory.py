@@ -14,7 +14,8 @@ municipality    kommunenummer it serves
 function        case-office, nursing, mental-health, doctor, rehab, on-duty, ke, ward or hospital-ke
 acts_for        keys, separated by ``;``
 dialect         kith (Norwegian XML) or hl7v2: its updates are written so; else FHIR
-receipt_mode    none, transport or application
+receipt_mode    what confirms a message within 96 hours, else both sides are told: ``application`` (its system sends a
+                receipt; dialect medcom is sent it again twice), ``transport`` (it was taken; the default), or ``none``
 phone           for people who must call
 endpoint        base URL of its FHIR server: where answers to ``$process-message?async=true`` go
 transport       the network its updates go over: ``edi`` (NHN, by its HER-id; dialect kith), ``mllp://HOST:PORT`` or
@@ -42,6 +43,7 @@ from fhir_mappings.dialects import table
 from fhir_mappings.identifiers import canonical, check_organisation
 from fhir_mappings.parties import is_endpoint
 from pathways.parties import Function, Identifier, Kind, OpeningHours, Party, is_key
+from pathways.receipts import Mode
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d"
@@ -49,8 +51,6 @@ _HOURS = re.compile(rf"(\w{{3}})(?:-(\w{{3}}))? (?P<opens>{_CLOCK})-(?P<closes>{
 _ADDRESS = re.compile(r"mllps?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[1-9]\d{0,4}")
 DIALECTS: Final = (*(dialect.name for dialect in table.DIALECTS), "kith", "hl7v2")
 """What ``Party.dialect`` may be."""
-
-_RECEIPTS = ("none", "transport", "application")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ COLUMNS: Final[Mapping[str, Callable[[str], object]]] = {
     "function": _one_of(Function),
     "acts_for": _keys,
     "dialect": _one_of(DIALECTS),
-    "receipt_mode": _one_of(_RECEIPTS),
+    "receipt_mode": _one_of(Mode),
     "phone": str,
     "endpoint": _endpoint,
     "transport": _transport,

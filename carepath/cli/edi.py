@@ -18,7 +18,7 @@ def edi(database_url: DatabaseUrl = None, kafka: Kafka = None) -> None:
     """
     chosen = settings(database_url=database_url, kafka=kafka)
     with local.mendable():
-        store.migrate(chosen)
+        store.prepare(chosen)
         local.calm_collector()
         wiring.run(chosen, ready=_ready)
 

@@ -10,12 +10,11 @@ import typer
 from carepath import texts
 from carepath.cli import local, output
 from carepath.cli.options import AsJson, DatabaseUrl, Language, settings
-from carepath.identity.people import national
 from carepath.store.members import Membership
 from carepath.wiring import people as wired
 from carepath.wiring.store import Store
 from fhir_mappings import codes
-from fhir_mappings.identifiers import check_patient
+from fhir_mappings.identifiers import check_patient, national
 from pathways.access import Role
 from pathways.moments import Moment
 from pathways.parties import Identifier

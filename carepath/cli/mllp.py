@@ -33,7 +33,7 @@ def mllp(
     chosen = settings(mllp_host=host, mllp_port=port, database_url=database_url, kafka=kafka)
     refuse_exposure(chosen, chosen.mllp_host)
     with local.mendable():
-        store.migrate(chosen)
+        store.prepare(chosen)
         local.calm_collector()
         wiring.run(chosen, ready=_listens)
 

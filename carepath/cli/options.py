@@ -34,6 +34,13 @@ Url = Annotated[
     str,
     typer.Option("--url", envvar="CAREPATH_URL", help="The running server."),
 ]
+Patient = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATIENT",
+        help="The patient's id here, 'system|value', or a national id; '-' asks for it.",
+    ),
+]
 Organisation = Annotated[
     str | None,
     typer.Option("--as", metavar="ORG", help="Act as this organisation (its directory key)."),

@@ -10,7 +10,7 @@ import typer
 
 from carepath import texts
 from carepath.cli import output, server
-from carepath.cli.options import LOCAL, AsJson, Language, Organisation, Url, settings
+from carepath.cli.options import LOCAL, AsJson, Language, Organisation, Patient, Url, settings
 from carepath.cli.timeline import find, when
 from fhir_mappings import planning
 from pathways.facts import Goal, Participant
@@ -23,12 +23,7 @@ _MOST: Final = "200"
 
 
 def plan(
-    patient: Annotated[
-        str,
-        typer.Argument(
-            metavar="PATIENT", help="The patient's id here, 'system|value', or a national id."
-        ),
-    ],
+    patient: Patient,
     diff: Annotated[
         bool, typer.Option("--diff", help="Show what changed from version to version.")
     ] = False,

@@ -36,7 +36,7 @@ def serve(
     chosen = settings(host=host, port=port, database_url=database_url, kafka=kafka)
     refuse_exposure(chosen, chosen.host)
     with local.mendable():
-        store.migrate(chosen)
+        store.prepare(chosen)
         application = server.application(chosen)
     local.calm_collector()
     running = web.Server(

@@ -1,6 +1,7 @@
 """``carepath timeline``: what happened to a patient, as the server tells it."""
 
 import re
+import sys
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -11,19 +12,23 @@ from rich.text import Text
 
 from carepath import texts
 from carepath.cli import output, server
-from carepath.cli.options import LOCAL, AsJson, Language, Organisation, Url, instant, settings
+from carepath.cli.options import (
+    LOCAL,
+    AsJson,
+    Language,
+    Organisation,
+    Patient,
+    Url,
+    instant,
+    settings,
+)
 from fhir_mappings.codes import TIMELINE_MARK
 from fhir_mappings.html import to_text
 from pathways.moments import Moment
 
 
 def timeline(
-    patient: Annotated[
-        str,
-        typer.Argument(
-            metavar="PATIENT", help="The patient's id here, 'system|value', or a national id."
-        ),
-    ],
+    patient: Patient,
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="T", help="Show what was known at that time.")
     ] = None,
@@ -34,7 +39,8 @@ def timeline(
 ) -> None:
     """Show a patient's timeline, oldest first.
 
-    An identifier is sent in the body of a search: it never stands in a URL.
+    An identifier is sent in the body of a search: it never stands in a URL. Among a program's arguments others on the
+    machine can read it: '-' asks for it instead.
 
     For example:
 
@@ -58,7 +64,10 @@ def timeline(
 
 
 def find(client: httpx.Client, patient: str) -> str:
-    """The id of the patient; identifiers are looked up by POST."""
+    """The id of the patient; identifiers are looked up by POST. ``-``: it is asked for, or read from a pipe."""
+    if patient == "-":
+        typer.echo("Patient: ", err=True, nl=False)
+        patient = sys.stdin.readline().strip()
     if "|" not in patient and not patient.isdecimal():
         if not re.fullmatch(r"[A-Za-z0-9.-]{1,64}", patient):
             raise output.Trouble(

@@ -49,6 +49,6 @@ def _work(chosen: Settings) -> NoReturn:
     from carepath.wiring import store, worker  # noqa: PLC0415
 
     with local.mendable():
-        store.migrate(chosen)
+        store.prepare(chosen)
         local.calm_collector()
         worker.run(chosen)

@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 import structlog
 
+from carepath.delivery.turns import back_off
 from carepath.store import answers
 from carepath.store.answers import Owed
 from carepath.store.database import Database
@@ -99,7 +100,7 @@ class Answers:
             if status is not None and _is_final(status):
                 answers.settled(conn, owed.id, status, _in(0))
             else:
-                answers.failed(conn, owed, status, _in(_pause(owed.tries)))
+                answers.failed(conn, owed, status, _in(back_off(owed.tries, LONGEST_PAUSE)))
 
 
 async def _post(client: httpx.AsyncClient, owed: Owed) -> int | None:
@@ -113,10 +114,6 @@ async def _post(client: httpx.AsyncClient, owed: Owed) -> int | None:
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as fault:
         log.warning("answer not sent", answer=owed.id, party=owed.party, fault=type(fault).__name__)
         return None
-
-
-def _pause(tries: int) -> float:
-    return min(2.0 ** min(tries, 12), LONGEST_PAUSE)
 
 
 def _is_final(status: int) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from carepath.delivery.targets import Guarded, Unresolved, problem
+from carepath.delivery.targets import Guarded, Reach, Unresolved, problem
 from carepath.store.failpoints import reached
 
 RESERVED: Final = frozenset(
@@ -84,15 +84,15 @@ class _Host:
 class Caller:
     """Connections to all endpoints: a pool for each host, since a pool looks at all it has for every call."""
 
-    def __init__(self, *, allow_loopback: bool) -> None:
-        self._allow_loopback = allow_loopback
-        self._guarded = Guarded(allow_loopback=allow_loopback)
+    def __init__(self, *, reach: Reach) -> None:
+        self._reach = reach
+        self._guarded = Guarded(reach=reach)
         self._tls = httpx.create_ssl_context()
         self._hosts: dict[str, _Host] = {}
 
     async def post(self, call: Call) -> Answer:
         """Never raises for what the other side does."""
-        if problem(call.url, allow_loopback=self._allow_loopback):
+        if problem(call.url, reach=self._reach):
             return Answer(None, Fault.NO_RESPONSE)
         answer = Answer(None, Fault.NO_RESPONSE)
         try:
@@ -147,9 +147,9 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(*, allow_loopback: bool) -> AsyncIterator[Caller]:
-    """Calls can be made inside; to this machine too, and without TLS, if ``allow_loopback``."""
-    caller = Caller(allow_loopback=allow_loopback)
+async def calling(*, reach: Reach) -> AsyncIterator[Caller]:
+    """Calls can be made inside."""
+    caller = Caller(reach=reach)
     try:
         yield caller
     finally:

@@ -5,6 +5,7 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.
 
 import re
 from base64 import b64encode
+from datetime import datetime
 from json import JSONDecoder
 from typing import Final
 
@@ -16,6 +17,7 @@ from fhir_mappings import inbound, outbound
 from fhir_mappings.formats import FHIR_XML, as_json
 from fhir_mappings.formats import media_type as written_in
 from fhir_mappings.options import Options
+from fhir_mappings.times import instant_text
 from pathways.messages import Message
 from schemas.envelopes import EXPIRED, FHIR_JSON, WITHHELD, event_type
 
@@ -82,25 +84,30 @@ def resource(item: Item, base_url: str) -> bytes | None:
     A read by that id, and an entry whose ``fullUrl`` ends with it, can have no other.
     """
     told = bundle(item, base_url)
-    return None if told is None else _with_id(told, item.id)
+    return None if told is None else _with(told, "id", item.id)
+
+
+def sent_anew(told: bytes, id_: str, at: datetime) -> bytes:
+    """A message Bundle in a new envelope: with this id, and sent at ``at``; all else byte for byte."""
+    return _with(_with(told, "id", id_), "timestamp", instant_text(at))
 
 
 _GAP: Final = re.compile(r"[\s,:]*")
 
 
-def _with_id(body: bytes, id_: str) -> bytes:
-    """A JSON object with this id, all else as it was written: digits of decimals, order, white space."""
-    text, own = body.decode(), f'"{id_}"'
+def _with(body: bytes, member: str, told: str) -> bytes:
+    """A JSON object with this member, all else as it was written: digits of decimals, order, white space."""
+    text, own = body.decode(), f'"{told}"'
     value_at, begins = JSONDecoder().raw_decode, text.index("{") + 1
     at = _skipped(text, begins)
     while text[at] != "}":
         name, end = value_at(text, at)
         begin = _skipped(text, end)
         _, end = value_at(text, begin)
-        if name == "id":
+        if name == member:
             return f"{text[:begin]}{own}{text[end:]}".encode()
         at = _skipped(text, end)
-    return f'{text[:begins]}"id":{own},{text[begins:]}'.encode()
+    return f'{text[:begins]}"{member}":{own},{text[begins:]}'.encode()
 
 
 def _skipped(text: str, at: int) -> int:

@@ -44,13 +44,17 @@ class EdiCarrier:
         """MsgId."""
         return head_of(content).id
 
+    def waits(self, tried: int) -> Later | None:
+        """Until notifications have been read that are younger."""
+        if self.polled() > tried + round(self.notified * 1_000_000):
+            return None
+        return Later("it may have been sent: waiting for EDI's notifications", 1.0)
+
     async def carry(self, parcel: Parcel) -> Outcome:
-        """POST it, unless it may be there already and that is not known yet."""
+        """POST it."""
         receiver = her_id(parcel.to)
         if receiver is None:
             return Judged(state=State.REFUSED, reason="the directory has no HER-id for it")
-        if parcel.unsure and not self._polled_since(parcel.tried):
-            return Later("it may have been sent: waiting for EDI's notifications", 1.0, unsure=True)
         head = head_of(parcel.content)
         kind = None if head.kind == UNKNOWN else head.kind
         post = Post(content=parcel.content, sender=self._sender(head), receiver=receiver, kind=kind)
@@ -59,9 +63,6 @@ class EdiCarrier:
         except Trouble as trouble:
             return _failed(trouble)
         return Judged(state=State.SENT, reference=reference)
-
-    def _polled_since(self, tried: int) -> bool:
-        return self.polled() > tried + round(self.notified * 1_000_000)
 
     def _sender(self, head: Head) -> str:
         """The innermost of the sender's HER-ids that we act for."""

@@ -21,6 +21,8 @@ from fhir_mappings.kith.apprec import Coded
 from fhir_mappings.kith.names import ERRORS
 
 VERSION: Final = "3"
+SCOPE: Final = "nhn:msh/api"
+"""What HelseID is asked for."""
 PATIENCE: Final = 30.0
 """Seconds for one call."""
 _AT_ONCE: Final = 1000  # notifications
@@ -28,7 +30,8 @@ _LOCKED: Final = 423
 _WAIT: Final = frozenset({401, 403, 408, 425, 429, _LOCKED})
 _APPREC: Final = {"1": "Ok", "2": "Rejected", "3": "OkErrorInMessagePart"}
 """8258, as EDI calls it."""
-_SOFTWARE: Final = "Carepath"
+SOFTWARE: Final = "Carepath"
+"""What we call ourselves."""
 
 
 class Trouble(Exception):
@@ -171,7 +174,7 @@ class EdiApi:
             "contentType": KITH_XML,
             "contentTransferEncoding": "base64",
             "messageTypeIdentificator": post.kind,
-            "applicationName": _SOFTWARE,
+            "applicationName": SOFTWARE,
         }
         return _read(_Posted, await self._ask("POST", "messages", told=told)).id
 
@@ -185,7 +188,7 @@ class EdiApi:
             "appRecSenderHerId": int(her_id),
             "appRecStatus": _APPREC[coded.status],
             "appRecErrorList": errors,
-            "applicationName": _SOFTWARE,
+            "applicationName": SOFTWARE,
         }
         await self._ask("POST", f"messages/{id_}/apprec", told=told)
 

@@ -13,7 +13,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -34,7 +34,7 @@ from carepath.delivery.notifications import (
 )
 from carepath.delivery.recorder import Recorder, delivered
 from carepath.delivery.relay import Relay
-from carepath.delivery.turns import land, turns
+from carepath.delivery.turns import Turns, land
 from carepath.service.subscriptions import show
 from carepath.store import hooks, times
 from carepath.store.database import Connection, Database, out_of_reach
@@ -59,7 +59,7 @@ class Options:
     """``base_url`` is FHIR's. ``seen``: told of each call's outcome and seconds."""
 
     base_url: str
-    allow_loopback: bool = False
+    reach: targets.Reach = targets.PUBLIC
     schedule: Schedule = "quick"
     seen: Callable[[str, float], None]
 
@@ -72,16 +72,16 @@ class Hooks:
     ) -> None:
         """``poll``: the longest time in seconds that what is due waits, or another process's commit goes unseen."""
         self._database, self._relay = database, relay
-        self._options, self._poll = options, poll
+        self._options = options
+        self._turns = Turns(relay, poll)
         self._recorder = Recorder(database)
         self._name = secrets.token_hex(8)
-        self._stopped = False
         self._flights = Flights()
         self._landed: list[Done] = []
 
     def problem(self, url: str) -> str | None:
         """What is wrong with an endpoint's URL; ``None``: it may be called, if its addresses may."""
-        return targets.problem(url, allow_loopback=self._options.allow_loopback)
+        return targets.problem(url, reach=self._options.reach)
 
     def wake(self) -> None:
         """A Subscription was made or changed. Any thread may call this."""
@@ -91,28 +91,25 @@ class Hooks:
     async def running(self) -> AsyncIterator[None]:
         """Serve while inside. On leaving, what is on its way has a moment to be taken."""
         async with (
-            calling(allow_loopback=self._options.allow_loopback) as caller,
-            turns(self._relay, partial(self._run, caller), self._stop),
+            calling(reach=self._options.reach) as caller,
+            self._turns.running(partial(self._run, caller)),
         ):
             yield
 
-    def _stop(self) -> None:
-        self._stopped = True
-
-    async def _run(self, caller: Caller, news: asyncio.Event) -> None:
-        while not self._stopped:
-            news.clear()
+    async def _run(self, caller: Caller) -> None:
+        poll = self._turns.poll
+        while not self._turns.over:
+            self._turns.begin()
             try:
-                await self._turn(caller, news)
+                await self._turn(caller)
             except Exception:
-                log.exception("subscriptions cannot be served", again_in_seconds=self._poll)
-                await asyncio.sleep(self._poll)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), self._poll)
+                log.exception("subscriptions cannot be served", again_in_seconds=poll)
+                await asyncio.sleep(poll)
+            await self._turns.next()
             await asyncio.sleep(_GATHER)
         await self._leave()
 
-    async def _turn(self, caller: Caller, news: asyncio.Event) -> None:
+    async def _turn(self, caller: Caller) -> None:
         """Note what has landed, take on what is due."""
         landed, self._landed = self._landed, []
         ids = {done.one.id for done in landed}
@@ -125,16 +122,16 @@ class Hooks:
             raise
         for id_ in ids:
             self._flights.end(id_)
-        self._drop(flying - held, news)
+        self._drop(flying - held)
         for one, due in taken:
-            self._flights.begin(due, asyncio.create_task(self._serve(caller, news, one)))
+            self._flights.begin(due, asyncio.create_task(self._serve(caller, one)))
 
-    def _drop(self, lost: set[str], news: asyncio.Event) -> None:
+    def _drop(self, lost: set[str]) -> None:
         """Their clients have changed them: what is on its way is not waited for."""
         self._landed = [done for done in self._landed if done.one.id not in lost]
         for id_ in lost & self._flights.flying():
             self._flights.drop(id_)
-            news.set()
+            self._turns.tell()
 
     async def _leave(self) -> None:
         await land(self._flights.tasks(), _LEAVING)
@@ -197,7 +194,7 @@ class Hooks:
 
     # --- one Subscription
 
-    async def _serve(self, caller: Caller, news: asyncio.Event, one: Subscribed) -> None:
+    async def _serve(self, caller: Caller, one: Subscribed) -> None:
         try:
             done = await self._done(caller, one)
             self._landed.append(done)  # to the list as it is now
@@ -205,7 +202,7 @@ class Hooks:
             log.exception("subscription not served", subscription=one.id)
             self._flights.end(one.id)
         finally:
-            news.set()
+            self._turns.tell()
 
     async def _done(self, caller: Caller, one: Subscribed) -> Done:
         """Take the next step."""

@@ -10,7 +10,7 @@ import orjson
 
 from carepath.service.directory import Parties
 from carepath.store import transports
-from carepath.store.database import Connection, Database
+from carepath.store.database import Connection
 from carepath.store.times import instant
 from carepath.store.transports import Judged, State
 from fhir_mappings.receipt import rejection
@@ -24,9 +24,8 @@ _UNKNOWN: Final = "no reason was given"
 class Judging:
     """Writes down what became of messages. ``base_url`` is FHIR's."""
 
-    def __init__(self, database: Database, base_url: str) -> None:
-        self._parties = Parties(database, open_mode=False)
-        self._base_url = base_url
+    def __init__(self, parties: Parties, base_url: str) -> None:
+        self._parties, self._base_url = parties, base_url
 
     def judge(self, conn: Connection, item: str, receiver: str, judged: Judged, now: int) -> None:
         """Of the outbox row ``item``; said again, it changes nothing."""

@@ -25,7 +25,8 @@ from carepath.delivery.kafka_writer import Away, Writer, Written
 from carepath.delivery.letters import Letters
 from carepath.delivery.recorder import Recorder, delivered
 from carepath.delivery.relay import Relay
-from carepath.delivery.turns import land, turns
+from carepath.delivery.turns import Turns, land
+from carepath.service.directory import Parties
 from carepath.store import feed, streams, times
 from carepath.store.database import Connection, Database, DatabaseError
 from carepath.store.disclosures import Disclosures
@@ -82,12 +83,12 @@ class Publisher:
     ) -> None:
         """``base_url`` is FHIR's."""
         self._database, self._relay = database, relay
-        self._base_url, self._poll = base_url, poll
+        self._base_url = base_url
+        self._turns = Turns(relay, poll)
         self._writer = Writer(broker)
         self._recorder = Recorder(database)
-        self._letters = Letters(database, base_url)
+        self._letters = Letters(Parties(database, open_mode=False), base_url)
         self._name = secrets.token_hex(8)
-        self._stopped = False
         self._connecting: asyncio.Task[None] | None = None
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._in_the_air = 0
@@ -98,47 +99,44 @@ class Publisher:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Publish while inside. On leaving, what is in the air has a moment to be acknowledged."""
-        async with turns(self._relay, self._run, self._stop):
+        async with self._turns.running(self._run):
             yield
 
-    def _stop(self) -> None:
-        self._stopped = True
-
-    async def _run(self, news: asyncio.Event) -> None:
-        while not self._stopped:
+    async def _run(self) -> None:
+        poll = self._turns.poll
+        while not self._turns.over:
             if self._taken < _MANY:
                 await asyncio.sleep(_GATHER)
-            news.clear()
+            self._turns.begin()
             try:
-                await self._turn(news)
+                await self._turn()
             except Exception:
-                log.exception("updates cannot be published", again_in_seconds=self._poll)
-                await asyncio.sleep(self._poll)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), self._poll)
+                log.exception("updates cannot be published", again_in_seconds=poll)
+                await asyncio.sleep(poll)
+            await self._turns.next()
         await self._leave()
 
-    async def _turn(self, news: asyncio.Event) -> None:
+    async def _turn(self) -> None:
         """Note what has landed, take what is to be published, and send it off."""
         if not self._writer.connected and (self._connecting is None or self._connecting.done()):
-            self._connecting = asyncio.create_task(self._connect(news))
+            self._connecting = asyncio.create_task(self._connect())
         room = self._writer.connected and self._in_the_air < _IN_THE_AIR
-        taken = await self._settle(_AT_ONCE if room else 0, news)
+        taken = await self._settle(_AT_ONCE if room else 0)
         flights = await asyncio.to_thread(self._load, taken) if taken else []
         self._taken = sum(len(flight.records) for flight in flights)
         for flight in flights:
             self._in_the_air += flight.size
-            self._flying[flight.party] = asyncio.create_task(self._fly(flight, news))
+            self._flying[flight.party] = asyncio.create_task(self._fly(flight))
         if self._landed:
-            news.set()
+            self._turns.tell()
 
-    async def _connect(self, news: asyncio.Event) -> None:
+    async def _connect(self) -> None:
         while not self._writer.connected:
             with suppress(Away):
                 await self._writer.connect()
-        news.set()
+        self._turns.tell()
 
-    async def _settle(self, at_once: int, news: asyncio.Event) -> list[str]:
+    async def _settle(self, at_once: int) -> list[str]:
         """Note what has landed; the organisations that are taken on."""
         landed, self._landed = self._landed, []
         try:
@@ -149,7 +147,7 @@ class Publisher:
         for mark in landed:
             self._flying.pop(mark.party, None)
         if landed:
-            news.set()  # others may have left an organisation alone because it was ours
+            self._turns.tell()  # others may have left an organisation alone because it was ours
         return taken
 
     def _besides(self, landed: Sequence[Mark]) -> frozenset[str]:
@@ -193,9 +191,10 @@ class Publisher:
                 found[party] = self._jump(conn, party, cursors[party], now)
             about = {item.patient for items in found.values() for item in items if item.patient}
             versions = pseudonym_versions(conn, about)
-        flights = [
-            self._flight(party, cursor, found[party], versions) for party, cursor in cursors.items()
-        ]
+            flights = [
+                self._flight(conn, party, cursor, found[party], versions)
+                for party, cursor in cursors.items()
+            ]
         flying = [flight for flight in flights if flight is not None]
         self._record_of(found, {flight.party for flight in flying})
         return flying
@@ -219,10 +218,15 @@ class Publisher:
         return [item for item in following if item.number > cursor.published + 1]
 
     def _flight(
-        self, party: str, cursor: Cursor, items: Sequence[Item], versions: dict[str, int]
+        self,
+        conn: Connection,
+        party: str,
+        cursor: Cursor,
+        items: Sequence[Item],
+        versions: dict[str, int],
     ) -> Flight | None:
         try:
-            records = [self._record(party, item, cursor, versions) for item in items]
+            records = [self._record(conn, party, item, cursor, versions) for item in items]
         except Exception:
             log.exception("updates cannot be written", party=party)
             self._rest(party, _LONGEST_REST)
@@ -232,13 +236,15 @@ class Publisher:
         self._landed.append(Mark(party, cursor.published, cursor.published))
         return None
 
-    def _record(self, party: str, item: Item, cursor: Cursor, versions: dict[str, int]) -> Record:
+    def _record(
+        self, conn: Connection, party: str, item: Item, cursor: Cursor, versions: dict[str, int]
+    ) -> Record:
         key = key_of(item, self._database.keys, versions)
         again = item.number <= cursor.replay_upto
-        written = self._letters.written(party, item)
+        written = self._letters.written(conn, party, item)
         return record(item, key, self._base_url, replayed=again, written=written)
 
-    async def _fly(self, flight: Flight, news: asyncio.Event) -> None:
+    async def _fly(self, flight: Flight) -> None:
         upto = flight.since
         try:
             written = await self._deliver(flight)
@@ -250,7 +256,7 @@ class Publisher:
         finally:
             self._landed.append(Mark(flight.party, flight.since, upto))
             self._in_the_air -= flight.size
-            news.set()
+            self._turns.tell()
 
     async def _deliver(self, flight: Flight) -> Written:
         topic = topic_of(flight.party)

@@ -1,24 +1,28 @@
 """Updates for systems that read nothing but Norwegian XML or HL7 v2: those whose ``Party.dialect`` says so.
 
-What a sender wrote in that language is handed on as it was written, byte for byte; all else is written anew. Receipts,
-and what the broker says of its own deliveries, stay FHIR.
+What a sender wrote in that language is handed on as it was written, byte for byte; all else is written anew. Receipts
+are AppRecs for those who read Norwegian XML; other receipts, and what the broker says of its own deliveries, stay FHIR.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from carepath import texts
 from carepath.service.directory import Parties
-from carepath.store.database import Connection, Database
+from carepath.store import sent
+from carepath.store.database import Connection
 from carepath.store.feed import UNCONDITIONAL, Item
 from fhir_mappings import inbound
 from fhir_mappings.formats import HL7_V2, KITH_XML
 from fhir_mappings.hl7v2 import writing as hl7v2
+from fhir_mappings.kith import apprec
 from fhir_mappings.kith import writing as kith
 from fhir_mappings.letters import Letter, Line
 from fhir_mappings.options import Options
+from fhir_mappings.reply import answered
+from pathways.events import EventCode
 from pathways.messages import Message
 from pathways.parties import Directory, Party, PartyRef
 from pathways.timeline import unplaced
@@ -42,9 +46,8 @@ class Written:
 class Letters:
     """Writes updates. ``base_url`` is FHIR's."""
 
-    def __init__(self, database: Database, base_url: str) -> None:
-        self._parties = Parties(database, open_mode=False)
-        self._base_url = base_url
+    def __init__(self, parties: Parties, base_url: str) -> None:
+        self._parties, self._base_url = parties, base_url
 
     def refresh(self, conn: Connection) -> None:
         """Look whether the directory has changed."""
@@ -54,10 +57,14 @@ class Letters:
         """The directory's entry, as it was at the last ``refresh``."""
         return self._parties.current.parties.get(receiver)
 
-    def written(self, receiver: str, item: Item) -> Written | None:
+    def written(self, conn: Connection, receiver: str, item: Item) -> Written | None:
         """``None`` where the receiver gets FHIR, or there is nothing to see."""
         directory, party = self._parties.current, self.party(receiver)
-        if party is None or party.dialect not in _WRITERS or not _says_anything(item):
+        if party is None or party.dialect not in _WRITERS:
+            return None
+        if is_receipt(item) and party.dialect == "kith":
+            return Written(KITH_XML, self._apprec(conn, party, item.body or b""))
+        if not _says_anything(item):
             return None
         media_type, write = _WRITERS[party.dialect]
         if item.source is not None and item.format == party.dialect:
@@ -69,6 +76,20 @@ class Letters:
         told = letter(message, sender, _line(party, directory))
         return Written(media_type, write(message, told))
 
+    def _apprec(self, conn: Connection, party: Party, receipt: bytes) -> bytes:
+        """As the door would have answered, had it known by then; the message answered may be kept no more."""
+        directory = self._parties.current
+        about, reply = answered(receipt)
+        source = sent.source(conn, directory.within(party.key), about)
+        head = apprec.head_of(source) if source else apprec.Head()
+        own = apprec.level(PartyRef(party.identifiers, party.name))
+        known = replace(
+            head,
+            id=about if head.id == apprec.UNKNOWN else head.id,
+            sender=head.sender or (own,),
+        )
+        return apprec.answer(known, reply)
+
     def _read(self, item: Item) -> Message | None:
         source = item.body or item.source
         if source is None:
@@ -76,6 +97,11 @@ class Letters:
         received = item.received or item.created
         found = inbound.read(source, Options(received=received, base_url=self._base_url))
         return found if isinstance(found, Message) else None
+
+
+def is_receipt(item: Item) -> bool:
+    """Whether it is the answer to a message of the receiver's own."""
+    return item.kind == EventCode.ACKNOWLEDGEMENT and item.body is not None and not item.expired
 
 
 def _says_anything(item: Item) -> bool:

@@ -21,6 +21,7 @@ from carepath.delivery.recorder import Recorder, delivered
 from carepath.delivery.relay import Relay
 from carepath.delivery.standing import Rights
 from carepath.delivery.together import Together
+from carepath.service.directory import Parties
 from carepath.store import feed, following
 from carepath.store.database import Connection, Database
 from carepath.store.subscriptions import Subscribed
@@ -47,7 +48,7 @@ class Live:
     def __init__(self, database: Database, relay: Relay, base_url: str) -> None:
         self._database, self._relay, self._base_url = database, relay, base_url
         self._recorder = Recorder(database)
-        self._letters = Letters(database, base_url)
+        self._letters = Letters(Parties(database, open_mode=False), base_url)
         self._pages: Together[tuple[str, int], Page] = Together(self._read_pages)
         self._news: Together[Asked, News] = Together(self._read_news)
         self._sent: dict[str, int] = {}
@@ -140,11 +141,11 @@ class Live:
     def _page(self, conn: Connection, receiver: str, since: int) -> Page:
         items = feed.after(conn, receiver, since, now(), limit=_PAGE)
         more = bool(items) and items[-1].number < feed.last(conn, receiver)
-        events = [(item.number, self._event(receiver, item)) for item in items]
+        events = [(item.number, self._event(conn, receiver, item)) for item in items]
         return Page(events, more, [(item.of, item.id) for item in items if item.of])
 
-    def _event(self, receiver: str, item: feed.Item) -> bytes:
+    def _event(self, conn: Connection, receiver: str, item: feed.Item) -> bytes:
         """One event on the wire; a Bundle written over several lines takes as many ``data`` lines."""
-        written = self._letters.written(receiver, item)
+        written = self._letters.written(conn, receiver, item)
         data = b"\ndata: ".join(cloud_event(item, self._base_url, written).splitlines())
         return b"id: %d\nevent: %b\ndata: %b\n\n" % (item.number, event_code(item).encode(), data)

@@ -35,6 +35,9 @@ class MllpCarrier:
         """MSH-10."""
         return control_id(content)
 
+    def waits(self, tried: int) -> None:
+        """A receiver knows by MSH-10 what it has."""
+
     async def carry(self, parcel: Parcel) -> Outcome:
         """Send it, and read what the receiver says. Raises nothing for what the other side does."""
         sent = False

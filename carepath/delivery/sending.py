@@ -17,16 +17,17 @@ from typing import Final, Protocol, TypeAlias
 import structlog
 
 from carepath.delivery.judging import Judging
-from carepath.delivery.letters import Letters
+from carepath.delivery.letters import Letters, is_receipt
 from carepath.delivery.recorder import Recorder, delivered
 from carepath.delivery.relay import Relay
-from carepath.delivery.turns import land, turns
+from carepath.delivery.turns import Turns, back_off, land
+from carepath.service.directory import Parties
 from carepath.store import feed, times, transports
-from carepath.store.database import Database, DatabaseError
+from carepath.store.database import Connection, Database, DatabaseError
 from carepath.store.disclosures import Disclosures
 from carepath.store.failpoints import reached
 from carepath.store.feed import Item
-from carepath.store.transports import SETTLED, Again, Judged, State
+from carepath.store.transports import SETTLED, Again, Cursor, Judged, State
 from pathways.parties import Party
 
 log = structlog.get_logger()
@@ -41,16 +42,11 @@ _LEAVING: Final = 2.0  # seconds for what is on its way when we are told to stop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """A message for one receiver, in its language; ``unsure``: it may have arrived when it was tried.
-
-    ``tried``: when that was, in microseconds since 1970.
-    """
+    """A message for one receiver, in its language; sent again it has the same ``message_id``."""
 
     to: Party
     content: bytes
     message_id: str
-    unsure: bool
-    tried: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +56,11 @@ class Later:
     fault: str
     pause: float | None = None
     unsure: bool = False
+
+    def again(self, now: int, tries: int) -> Again:
+        """When that is; ``now`` in microseconds, after so many tries in a row that failed."""
+        seconds = self.pause or back_off(tries, _LONGEST_PAUSE)
+        return Again(now + round(seconds * 1_000_000), self.fault, unsure=self.unsure)
 
 
 Outcome: TypeAlias = Judged | Later
@@ -75,6 +76,12 @@ class Carrier(Protocol):
 
     def message_id(self, content: bytes) -> str:
         """What the receiver will know the message by."""
+
+    def waits(self, tried: int) -> Later | None:
+        """Whether what may have arrived when it was tried (microseconds since 1970) is not to be sent again yet.
+
+        Asked on a thread, before anything is written down.
+        """
 
     async def carry(self, parcel: Parcel) -> Outcome:
         """Send it, within seconds. Raises nothing."""
@@ -100,34 +107,33 @@ class Sender:
         poll: float = 1.0,
     ) -> None:
         self._database, self._relay, self._carrier = database, relay, carrier
-        self._options, self._poll = options, poll
-        self._letters = Letters(database, options.base_url)
-        self._judging = Judging(database, options.base_url)
+        self._options = options
+        self._turns = Turns(relay, poll)
+        parties = Parties(database, open_mode=False)
+        self._letters = Letters(parties, options.base_url)
+        self._judging = Judging(parties, options.base_url)
         self._recorder = Recorder(database)
         self._name = secrets.token_hex(8)
-        self._stopped = False
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._renewed = 0.0  # monotonic seconds
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Send while inside. On leaving, what is on its way has a moment to be taken."""
-        async with turns(self._relay, self._run, self._stop):
+        async with self._turns.running(self._run):
             yield
 
-    def _stop(self) -> None:
-        self._stopped = True
-
-    async def _run(self, news: asyncio.Event) -> None:
-        while not self._stopped:
-            news.clear()
+    async def _run(self) -> None:
+        poll = self._turns.poll
+        while not self._turns.over:
+            self._turns.begin()
             try:
                 for party in await asyncio.to_thread(self._claim, [*self._busy]):
-                    self._busy[party] = asyncio.create_task(self._serve(party, news))
+                    self._busy[party] = asyncio.create_task(self._serve(party))
             except Exception:
-                log.exception("cannot look for what is to be sent", again_in_seconds=self._poll)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), self._poll)
+                log.exception("cannot look for what is to be sent", again_in_seconds=poll)
+                await asyncio.sleep(poll)
+            await self._turns.next()
         await land([*self._busy.values()], _LEAVING)
 
     def _claim(self, busy: Sequence[str]) -> list[str]:
@@ -147,22 +153,22 @@ class Sender:
             name = self._carrier.name
             return transports.claim(conn, name, self._name, now=now, until=until, limit=free)
 
-    async def _serve(self, party: str, news: asyncio.Event) -> None:
+    async def _serve(self, party: str) -> None:
         """All that it has to get, until something fails or we are told to stop."""
         try:
-            while not self._stopped and (todo := await asyncio.to_thread(self._next, party)):
-                if not await self._deliver(party, todo):
+            while not self._turns.over and (step := await asyncio.to_thread(self._next, party)):
+                if not await self._deliver(party, step):
                     break
             await asyncio.to_thread(self._release, party)
         except Exception as fault:  # noqa: BLE001 -- its lease ends, and it is tried again
             log.error("not sent", party=party, fault=type(fault).__name__)  # noqa: TRY400 -- the text may be personal
         finally:
             del self._busy[party]
-            news.set()
+            self._turns.tell()
 
     # --- the store, on a thread
 
-    def _next(self, party: str) -> "_Todo | None":
+    def _next(self, party: str) -> "_Step | None":
         """What is to be done now: the next message of the feed, or all places up to it that have none."""
         now = times.now()
         with self._database.read() as conn:
@@ -170,35 +176,53 @@ class Sender:
             stands = transports.cursor(conn, party, self._name)
             if stands is None:
                 return None
-            to = self._letters.party(party)
-            page = feed.after(conn, party, stands.sent, now, limit=_PAGE)
-        since = upto = stands.sent
-        for item in page:
-            written = self._letters.written(party, item) if to else None
-            if to is not None and written is not None:
-                return _Todo(since, upto, to, item, written.content, stands.tries)
-            upto = item.number
-        return _Todo(since, upto) if page else None
+            upto = stands.sent
+            for limit in (1, _PAGE):  # mostly the very next place has one
+                page = feed.after(conn, party, upto, now, limit=limit)
+                for item in page:
+                    letter = self._letter(conn, party, item)
+                    if letter is not None:
+                        return _Step(stands, upto, letter)
+                    upto = item.number
+                if not page:
+                    break
+        return _Step(stands, upto) if upto > stands.sent else None
 
-    def _begin(self, party: str, item: Item, content: bytes) -> transports.Sending:
-        now = times.now()
+    def _letter(self, conn: Connection, party: str, item: Item) -> "_Letter | None":
+        to = self._letters.party(party)
+        if to is None or is_receipt(item):  # networks have receipts of their own
+            return None
+        written = self._letters.written(conn, party, item)
+        if written is None:
+            return None
+        known = transports.known(conn, item.id)
+        unsure = known is not None and known.state is State.SENDING
+        waits = self._carrier.waits(known.tried) if known is not None and unsure else None
+        return _Letter(to, item, written.content, waits)
+
+    def _begin(self, party: str, letter: "_Letter") -> transports.Sending:
+        name, id_ = self._carrier.name, self._carrier.message_id(letter.content)
         with self._database.write() as conn:
-            return transports.begin(conn, item, party, self._carrier.message_id(content), now)
+            return transports.begin(conn, letter.item, party, name, id_, times.now())
 
-    def _settle(self, party: str, todo: "_Todo", outcome: Outcome | None) -> None:
+    def _settle(self, party: str, step: "_Step", outcome: Outcome | None) -> None:
         """Note what came of it; nothing was sent where there is no outcome."""
-        now, item = times.now(), todo.item
+        now, letter = times.now(), step.letter
         with self._database.write() as conn:
-            if isinstance(outcome, Later) and item is not None:
-                pause = outcome.pause or min(2.0**todo.tries, _LONGEST_PAUSE)
-                again = Again(now + round(pause * 1e6), outcome.fault)
-                transports.again(conn, item.id, party, self._name, again, unsure=outcome.unsure)
+            if letter is not None and isinstance(outcome, Later):
+                self._put_off(conn, party, letter, outcome.again(now, step.stands.tries))
                 return
-            if isinstance(outcome, Judged) and item is not None:
-                self._judging.judge(conn, item.id, party, outcome, now)
-            upto = item.number if item is not None else todo.upto
-            transports.move(conn, party, self._name, todo.since, upto, now)
+            if letter is not None and isinstance(outcome, Judged):
+                self._judging.judge(conn, letter.item.id, party, outcome, now)
+            upto = step.upto if letter is None else letter.item.number
+            transports.move(conn, party, self._name, step.stands.sent, upto, now)
         self._relay.wake()
+
+    def _put_off(self, conn: Connection, party: str, letter: "_Letter", again: Again) -> None:
+        if letter.waits is None:
+            transports.again(conn, letter.item.id, party, self._name, again)
+        else:
+            transports.wait(conn, party, self._name, again)
 
     def _release(self, party: str) -> None:
         with suppress(DatabaseError), self._database.write() as conn:  # else its lease ends
@@ -206,20 +230,25 @@ class Sender:
 
     # --- one message
 
-    async def _deliver(self, party: str, todo: "_Todo") -> bool:
+    async def _deliver(self, party: str, step: "_Step") -> bool:
         """Take the step; false when the receiver has to wait."""
-        if todo.item is None or todo.to is None:
-            await asyncio.to_thread(self._settle, party, todo, None)
-            return True
-        known = await asyncio.to_thread(self._begin, party, todo.item, todo.content)
-        outcome: Outcome | None = None
-        if known.state not in SETTLED:
-            await self._record(party, todo.item)
-            outcome = await self._carrier.carry(_parcel(todo.to, todo.content, known))
-            self._tell(party, outcome)
-        reached("after_sent_before_mark")
-        await asyncio.to_thread(self._settle, party, todo, outcome)
+        letter, outcome = step.letter, None
+        if letter is not None:
+            outcome = letter.waits or await self._send(party, letter)
+        await asyncio.to_thread(self._settle, party, step, outcome)
         return not isinstance(outcome, Later)
+
+    async def _send(self, party: str, letter: "_Letter") -> Outcome | None:
+        """What came of it; ``None``: the network has told of it meanwhile."""
+        known = await asyncio.to_thread(self._begin, party, letter)
+        if known.state in SETTLED:
+            return None
+        await self._record(party, letter.item)
+        parcel = Parcel(to=letter.to, content=letter.content, message_id=known.message_id)
+        outcome = await self._carrier.carry(parcel)
+        self._tell(party, outcome)
+        reached("after_sent_before_mark")
+        return outcome
 
     async def _record(self, party: str, item: Item) -> None:
         """Of the patient and the receiver a line, before anything leaves."""
@@ -238,22 +267,19 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
-class _Todo:
-    """Behind ``since``: up to ``upto`` nothing is to be sent; then, if there is one, ``item`` to the party ``to``."""
+class _Letter:
+    """The message of ``item``; ``waits``: why it is not to be sent yet."""
 
-    since: int
+    to: Party
+    item: Item
+    content: bytes
+    waits: Later | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """From where the cursor ``stands`` up to ``upto`` nothing is to be sent; then, if there is one, the letter."""
+
+    stands: Cursor
     upto: int
-    to: Party | None = None
-    item: Item | None = None
-    content: bytes = b""
-    tries: int = 0
-
-
-def _parcel(to: Party, content: bytes, known: transports.Sending) -> Parcel:
-    return Parcel(
-        to=to,
-        content=content,
-        message_id=known.message_id,
-        unsure=known.state is State.SENDING,
-        tried=known.tried,
-    )
+    letter: _Letter | None = None

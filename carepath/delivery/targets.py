@@ -1,5 +1,7 @@
 """Whom a rest-hook may call: https, and public addresses only, so that nobody has us call what they cannot reach.
 
+The operator may name private networks besides (``Reach``).
+
 ``problem`` judges a URL as it is written. What its host's name stands for is judged when it is called: ``Guarded``
 resolves it once, looks at every address, and connects to one of those; nothing asks for the name again, so it cannot
 mean something else meanwhile. https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
@@ -9,7 +11,8 @@ import asyncio
 import socket
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 import httpcore
@@ -18,6 +21,7 @@ from httpcore import SOCKET_OPTION, AnyIOBackend, AsyncNetworkBackend, AsyncNetw
 from typing_extensions import override
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 LONGEST: Final = 2048
 """Characters of a URL."""
@@ -33,8 +37,39 @@ _BESIDES: Final = (
     ip_network("3fff::/20"),  # documentation
 )
 """Not public, or not for us, whatever ``ipaddress`` says of them."""
+_NEVER: Final = tuple(
+    ip_network(one)
+    for one in (
+        *("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32"),
+        *("::/127", "::ffff:0:0/96", "64:ff9b::/96", "fe80::/10", "ff00::/8"),
+        *("168.63.129.16/32", "192.0.0.0/24", "100.100.100.200/32", "fd00:ec2::/32"),  # of clouds
+    )
+)
+"""Whatever network it is in: this machine, its link, groups, and where clouds tell their secrets."""
 _RESOLVERS: Final = 16  # names at once; threads of their own, so that slow ones hold up nobody else
 _TRIED: Final = 4  # addresses of a name
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What may be called besides public addresses. ``loopback``: this machine, without TLS too; for tests.
+
+    ``private``: networks of the operator's own, such as a health network, over https.
+    """
+
+    loopback: bool = False
+    private: tuple[Network, ...] = ()
+
+    def holds(self, address: Address) -> bool:
+        """Whether an address may be called."""
+        if is_public(address) or (self.loopback and address.is_loopback):
+            return True
+        own = any(address in network for network in self.private)
+        return own and not any(address in one for one in _NEVER)
+
+
+PUBLIC: Final = Reach()
+"""Public addresses alone."""
 
 
 class Forbidden(httpcore.ConnectError):
@@ -45,11 +80,8 @@ class Unresolved(httpcore.ConnectError):
     """The name stands for no address."""
 
 
-def problem(url: str, *, allow_loopback: bool) -> str | None:
-    """What is wrong with a rest-hook's URL; ``None``: it may be called, if its addresses may.
-
-    ``allow_loopback``: http and https to this machine too.
-    """
+def problem(url: str, *, reach: Reach) -> str | None:
+    """What is wrong with a rest-hook's URL; ``None``: it may be called, if its addresses may."""
     if len(url) > LONGEST or not url.isprintable() or any(c in url for c in " \\"):
         return f"is no URL of at most {LONGEST} characters"
     try:
@@ -61,27 +93,27 @@ def problem(url: str, *, allow_loopback: bool) -> str | None:
         return "must not have a user or a password; send a header instead"
     if parsed.port is not None and not 0 < parsed.port < 65536:
         return "has no port that can be called"
-    here = allow_loopback and _is_loopback(host)
+    here = reach.loopback and _is_loopback(host)
     if parsed.scheme != "https" and not (here and parsed.scheme == "http"):
         return "must begin with https://"
-    return None if here else _host_problem(host)
+    return None if here else _host_problem(host, reach)
 
 
 def _is_loopback(host: str) -> bool:
     return host == "localhost" or ((literal := _literal(host)) is not None and literal.is_loopback)
 
 
-def _host_problem(host: str) -> str | None:
+def _host_problem(host: str, reach: Reach) -> str | None:
     literal = _literal(host)
     if literal is not None:
-        return None if is_public(literal) else "must not be an address that is not public"
+        return None if reach.holds(literal) else "must not be an address that is not public"
     labels = host.split(".")
     last = labels[-1]
     if "" in labels or len(labels) < 2 or ":" in host or "%" in host:
         return "must name its host in full, without a dot at the end"
     if last.isdigit() or last.startswith("0x"):  # read as an address by many, in as many ways
         return "must name its host, or write its address as four decimal numbers"
-    if last in {"localhost", "local", "internal"}:
+    if last == "localhost" or (last in {"local", "internal"} and not reach.private):
         return "must not name a host that is not public"
     return None
 
@@ -109,8 +141,8 @@ def is_public(address: Address) -> bool:
 class Guarded(AsyncNetworkBackend):
     """Connects where it may: httpcore asks it for every connection, with the name that TLS then checks."""
 
-    def __init__(self, *, allow_loopback: bool) -> None:
-        self._allow_loopback = allow_loopback
+    def __init__(self, *, reach: Reach) -> None:
+        self._reach = reach
         self._network = AnyIOBackend()
         self._resolvers = ThreadPoolExecutor(_RESOLVERS, "resolve")
 
@@ -123,7 +155,7 @@ class Guarded(AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> AsyncNetworkStream:
-        """Raises ``Forbidden`` when any of the host's addresses is not public, ``Unresolved``, ``ConnectError``."""
+        """Raises ``Forbidden`` when any of the host's addresses is out of reach, ``Unresolved``, ``ConnectError``."""
         addresses = await self._addresses(host, port)
         fault: Exception = Unresolved("no address")
         for address in addresses[:_TRIED]:
@@ -145,12 +177,9 @@ class Guarded(AsyncNetworkBackend):
             found = await look_up(self._resolvers, _resolve, host, port)
         except (OSError, UnicodeError):
             raise Unresolved("no address") from None
-        if not all(map(self._allowed, found)):
-            raise Forbidden("not a public address")
+        if not all(map(self._reach.holds, found)):
+            raise Forbidden("an address out of reach")
         return found
-
-    def _allowed(self, address: Address) -> bool:
-        return is_public(address) or (self._allow_loopback and address.is_loopback)
 
     def close(self) -> None:
         """Wait for no name any more."""

@@ -2,28 +2,50 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from carepath.delivery.relay import ANY, Relay
 
 
-@asynccontextmanager
-async def turns(
-    relay: Relay,
-    run: Callable[[asyncio.Event], Coroutine[Any, Any, None]],
-    stop: Callable[[], None],
-) -> AsyncIterator[None]:
-    """``run`` while inside; its event is set at once, and whenever a feed has grown. ``stop`` tells it to end."""
-    with relay.streams.listening(ANY) as news:
-        news.set()
-        task = asyncio.create_task(run(news))
-        try:
-            yield
-        finally:
-            stop()
-            news.set()
-            await task
+class Turns:
+    """When a delivery looks for work: at once, when a feed has grown or it is told to, and every ``poll`` seconds."""
+
+    def __init__(self, relay: Relay, poll: float) -> None:
+        self._relay, self.poll = relay, poll
+        self._news = asyncio.Event()
+        self.over = False
+
+    @asynccontextmanager
+    async def running(self, run: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+        """``run`` while inside; it ends once its turns are ``over``, and is waited for."""
+        with self._relay.streams.listening(ANY, self._news):
+            self._news.set()
+            task = asyncio.create_task(run())
+            try:
+                yield
+            finally:
+                self.over = True
+                self._news.set()
+                await task
+
+    def tell(self) -> None:
+        """There may be more to do. For the event loop alone."""
+        self._news.set()
+
+    def begin(self) -> None:
+        """A turn begins: what is told of from here on is for the next one."""
+        self._news.clear()
+
+    async def next(self) -> None:
+        """Returns when the next turn is due."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), self.poll)
+
+
+def back_off(tries: int, longest: float) -> float:
+    """Seconds to wait after so many tries that failed: twice as many each time."""
+    return min(2.0 ** min(tries, 12), longest)
 
 
 async def land(flying: Collection[asyncio.Task[None]], within: float) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from carepath.delivery.targets import Reach
 from carepath.identity.assertions import Assertions
 from carepath.identity.callers import Callers, Once
 from carepath.identity.fetching import Fetcher
@@ -24,11 +25,11 @@ class Entrance:
 
 
 def entrance(
-    database: Database, *, address: str, issuers: Iterable[Issuer] = (), allow_loopback: bool
+    database: Database, *, address: str, issuers: Iterable[Issuer] = (), reach: Reach
 ) -> Entrance:
-    """The entrance of the server at ``address``; ``allow_loopback``: keys may be fetched from this machine, too."""
+    """The entrance of the server at ``address``; ``reach``: from where keys may be fetched."""
     registered, once = Registered(database), Once(database)
-    fetcher = Fetcher(allow_loopback=allow_loopback)
+    fetcher = Fetcher(reach=reach)
     assertions = Assertions(
         registered=registered, fetcher=fetcher, audience=f"{address}{TOKEN}", first_use=once
     )

@@ -1,6 +1,6 @@
 """Keys and metadata that others publish: fetched with care, kept as long as their publisher says.
 
-A URL is called as rest-hooks are: https, public addresses only, looked up once, no redirect (``delivery.targets``).
+A URL is called as rest-hooks are: https, within ``Reach``, looked up once, no redirect (``delivery.targets``).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import httpcore
 import httpx
 import orjson
 
-from carepath.delivery.targets import Guarded, problem
+from carepath.delivery.targets import Guarded, Reach, problem
 from carepath.identity.refusals import OutOfReach
 
 _MOST: Final = 64 * 1024  # bytes
@@ -35,10 +35,10 @@ class _Known:
 
 
 class Fetcher:
-    """What was fetched, for one event loop. ``allow_loopback``: from this machine too, without TLS; for tests."""
+    """What was fetched, for one event loop."""
 
-    def __init__(self, *, allow_loopback: bool) -> None:
-        self._allow_loopback = allow_loopback
+    def __init__(self, *, reach: Reach) -> None:
+        self._reach = reach
         self._known: dict[str, _Known] = {}
 
     async def json(self, url: str, *, anew: bool = False) -> Mapping[str, Any]:
@@ -63,9 +63,9 @@ class Fetcher:
 
     async def _fetched(self, url: str) -> tuple[Mapping[str, Any] | None, float]:
         """What is there, and for how many seconds it holds."""
-        if problem(url, allow_loopback=self._allow_loopback):
+        if problem(url, reach=self._reach):
             return None, 0.0
-        guarded = Guarded(allow_loopback=self._allow_loopback)
+        guarded = Guarded(reach=self._reach)
         try:
             async with (
                 asyncio.timeout(_SECONDS),

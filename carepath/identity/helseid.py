@@ -7,7 +7,7 @@ whoever comes by it. https://helseid.atlassian.net/wiki/spaces/HELSEID (security
 import hashlib
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
@@ -15,16 +15,17 @@ from uuid import uuid4
 import httpx
 import orjson
 import structlog
-from joserfc import errors, jwk, jws
+from joserfc import jws
 from joserfc.jwk import Key
 from typing_extensions import override
+
+from carepath.identity import jose
 
 log = structlog.get_logger()
 
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _GOOD_FOR: Final = 10  # seconds of an assertion
 _EARLY: Final = 20.0  # seconds before its end a token is not used any more
-_CURVES: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 
 
 class SignInFailed(httpx.ConnectError):
@@ -32,10 +33,6 @@ class SignInFailed(httpx.ConnectError):
 
     The text has its code of what is wrong, if it told one.
     """
-
-
-class BadKey(ValueError):
-    """What should be a private JWK is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +45,13 @@ class Client:
 
 
 class HelseId(httpx.Auth):
-    """Signs requests. ``key``: our private JWK, with the ``kid`` and ``alg`` that HelseID knows. For one event loop."""
+    """Signs requests. ``key``: our private one, with the ``kid`` and ``alg`` that HelseID knows. For one event loop."""
 
-    def __init__(self, client: Client, key: Mapping[str, Any]) -> None:
-        """Raises ``BadKey``."""
-        self._client = client
-        try:
-            self._key: Key = jwk.import_key(dict(key))
-            self._public = self._key.as_dict(private=False)
-        except (errors.JoseError, ValueError, TypeError, KeyError):
-            raise BadKey("it is no JWK") from None
-        if "d" not in key:
-            raise BadKey("it is no private key")
-        self._algorithm = str(key.get("alg") or _CURVES.get(str(key.get("crv")), "PS256"))
-        self._kid = str(key.get("kid") or self._key.thumbprint())
+    def __init__(self, client: Client, key: Key) -> None:
+        self._client, self._key = client, key
+        self._public = key.as_dict(private=False)
+        self._algorithm = jose.algorithm_of(key, rsa="PS256")
+        self._kid = key.kid or key.thumbprint()
         self._token, self._until = "", 0.0
         self._nonces: dict[str, str] = {}  # by host: the proof has to contain the newest it told
 
@@ -124,7 +114,7 @@ class HelseId(httpx.Auth):
 
     def _take(self, answer: httpx.Response, *, last: bool = False) -> bool:
         """Whether all that lacked was a nonce, and not for the ``last`` time. Raises ``SignInFailed``."""
-        told = _object(answer.content)
+        told = jose.object_of(answer.content) or {}
         wants_nonce = self._notes_nonce(answer) and told.get("error") == "use_dpop_nonce"
         if wants_nonce and not last:
             return True
@@ -158,14 +148,6 @@ class HelseId(httpx.Auth):
         protected = {"alg": self._algorithm, **header}
         registry = jws.JWSRegistry(algorithms=[self._algorithm], strict_check_header=False)
         return jws.serialize_compact(protected, orjson.dumps(claims), self._key, registry=registry)
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    try:
-        told = orjson.loads(content)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _code(told: object) -> str:

@@ -19,6 +19,7 @@ RSA_OR_EC: Final = (
 )
 """The signatures of proofs and of other issuers' tokens (RFC 7518 §3.1)."""
 KEY_TYPES: Final[Mapping[str, str]] = {"RS": "RSA", "PS": "RSA", "ES": "EC"}
+_CURVES: Final[Mapping[str, str]] = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 LEEWAY: Final = 5
 """Seconds that clocks may differ."""
 LONGEST: Final = 16 * 1024
@@ -59,12 +60,21 @@ def _object(token: str, part: int) -> dict[str, Any]:
     if len(parts) != 3 or len(token) > LONGEST:
         raise Malformed("not a signed token")
     try:
-        found = orjson.loads(urlsafe_b64decode(parts[part] + "=" * (-len(parts[part]) % 4)))
+        found = object_of(urlsafe_b64decode(parts[part] + "=" * (-len(parts[part]) % 4)))
     except (ValueError, binascii.Error):
         raise Malformed("not a signed token") from None
-    if not isinstance(found, dict):
+    if found is None:
         raise Malformed("not a signed token")
     return found
+
+
+def object_of(written: bytes) -> dict[str, Any] | None:
+    """A JSON object; ``None``: it is none."""
+    try:
+        found = orjson.loads(written)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def verified(token: str, key: Key, algorithms: Collection[str]) -> Claims:
@@ -94,6 +104,36 @@ def public_key(told: object) -> Key:
     if told["kty"] == "RSA" and raw.key_size < _MIN_RSA:
         raise NoKey(f"an RSA key has {_MIN_RSA} bits at least")
     return key
+
+
+def private_key(written: bytes) -> Key:
+    """A private key of RSA or an elliptic curve, as JWK or PEM. Raises ``NoKey``."""
+    for read in (_jwk, _rsa, _ec):
+        try:
+            key = read(written)
+        except (errors.JoseError, ValueError, TypeError, KeyError):
+            continue
+        if key.is_private and key.key_type in KEY_TYPES.values():
+            return key
+    raise NoKey("it is no private key of RSA or an elliptic curve")
+
+
+def _jwk(written: bytes) -> Key:
+    return jwk.import_key(orjson.loads(written))
+
+
+def _rsa(written: bytes) -> Key:
+    return jwk.import_key(written, "RSA")
+
+
+def _ec(written: bytes) -> Key:
+    return jwk.import_key(written, "EC")
+
+
+def algorithm_of(key: Key, rsa: str = "RS256") -> str:
+    """How we sign with a key of ours: as the key says, else what its kind is used for most."""
+    told = key.as_dict(private=False)
+    return str(told.get("alg") or _CURVES.get(str(told.get("crv")), rsa))
 
 
 def is_private(told: Mapping[str, Any]) -> bool:

@@ -9,16 +9,15 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-import orjson
 from joserfc import jwt
 from joserfc.jwk import Key
 
 from carepath.identity import id_tokens, jose
+from carepath.identity.addresses import is_loopback, is_safe
 from carepath.identity.id_tokens import Expected
 from carepath.identity.jose import Claims
 from carepath.identity.sign_in import Attempt, Refused, SignInFault
@@ -35,26 +34,6 @@ _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_SECONDS: Final = 30  # HelseID: 60 at most
 _NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _USED: Final = (*_NEEDED, "pushed_authorization_request_endpoint", "end_session_endpoint")
-_CURVES: Final[Mapping[str, str]] = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
-
-
-def is_safe(url: str) -> bool:
-    """Whether nobody reads along: TLS, or this very machine."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address is this machine's own."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +208,7 @@ class Issuer:
             "iat": now,
             "exp": now + _ASSERTION_SECONDS,
         }
-        algorithm = algorithm_of(key)
+        algorithm = jose.algorithm_of(key)
         header = {"alg": algorithm, **({"kid": key.kid} if key.kid else {})}
         return jwt.encode(header, claims, key, [algorithm])
 
@@ -246,17 +225,9 @@ class Issuer:
                     body += chunk
                     if len(body) > _MAX_BYTES:
                         raise Refused(SignInFault.METADATA)
-                return answer.status_code, _object(bytes(body))
+                return answer.status_code, jose.object_of(bytes(body))
         except (httpx.HTTPError, httpx.InvalidURL):
             raise Refused(SignInFault.OUT_OF_REACH) from None
-
-
-def algorithm_of(key: Key) -> str:
-    """How we sign with a key of ours: as the key says, else what its kind is used for most."""
-    told = key.as_dict(private=False)
-    if told.get("alg"):
-        return str(told["alg"])
-    return _CURVES.get(str(told.get("crv")), "RS256")
 
 
 def _checked(metadata: JSON, issuer: str) -> JSON:
@@ -278,14 +249,6 @@ def _text(answer: JSON, name: str) -> str:
     if not isinstance(found, str) or not found:
         raise Refused(SignInFault.RESPONSE)
     return found
-
-
-def _object(body: bytes) -> JSON | None:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _encoded(text: str) -> str:

@@ -14,7 +14,7 @@ from carepath.store.blind import Keys
 from carepath.store.database import Connection
 from carepath.store.members import Membership
 from fhir_mappings import codes
-from fhir_mappings.identifiers import check_patient
+from fhir_mappings.identifiers import check_patient, national
 from pathways.access import Actor, Role
 from pathways.parties import Identifier, Party
 
@@ -60,11 +60,6 @@ class Person:
     def key(self, keys: Keys) -> bytes:
         """What tells them from all others, and is no national id."""
         return members.blind(keys, self.identifiers[0])
-
-
-def national(pid: str) -> Identifier:
-    """A national id with its system: the first digit of a D-number has 4 added."""
-    return Identifier(codes.DNR if pid[:1] >= "4" else codes.FNR, pid)
 
 
 def person_of(

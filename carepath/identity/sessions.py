@@ -7,7 +7,7 @@ as is looked up each time, so a membership that ends, ends at once.
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -57,6 +57,22 @@ class Session:
     def options(self) -> int:
         """Among how many they can choose."""
         return len(self.choices) + (self.person.pid is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One of a person's sessions as they see it. ``id`` names it to us; ``here``: the one they ask with.
+
+    ``begun`` and ``seen`` (used last, to the minute) are aware and UTC; ``acting``: what is chosen there, as in
+    ``Session``, with its ``membership`` where they do not act for themselves.
+    """
+
+    id: str
+    begun: datetime
+    seen: datetime
+    acting: str | None
+    membership: Membership | None
+    here: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +156,43 @@ class Sessions:
                 self._tell(conn, Act.SIGN_OUT, self._actor(conn, row, row.acting, now), now)
             self._end(conn, secret)
 
+    def standing(self, secret: str, now: datetime) -> list[Standing]:
+        """Where the person of this session is signed in, the newest first; nothing when it has run out."""
+        with self.database.read() as conn:
+            own = self._row(conn, secret, now)
+            if own is None:
+                return []
+            chosen = people.memberships(conn, self.database.keys, _read(own), now)
+            named = {one.id: one for one in chosen}
+            rows = (self._living(conn, id_, now) for id_ in kept.of(conn, own.person))
+            return [
+                Standing(
+                    id=row.id.hex(),
+                    begun=row.begun,
+                    seen=row.seen,
+                    acting=row.acting,
+                    membership=named.get(row.acting or ""),
+                    here=row.id == own.id,
+                )
+                for row in rows
+                if row is not None
+            ]
+
+    def end_there(self, secret: str, ids: Collection[str], now: datetime) -> int:
+        """Sign the person of this session out of others of theirs; how many there were."""
+        with self.database.write() as conn:
+            own = self._row(conn, secret, now)
+            if own is None:
+                return 0
+            theirs = [id_ for id_ in kept.of(conn, own.person) if id_.hex() in ids]
+            ended = [
+                row for id_ in theirs if id_ != own.id and (row := self._living(conn, id_, now))
+            ]
+            for row in ended:
+                self._tell(conn, Act.SIGN_OUT, self._actor(conn, row, row.acting, now), now)
+                kept.end(conn, row.id)
+            return len(ended)
+
     def end_of(self, identifiers: Sequence[Identifier]) -> int:
         """Sign a person out everywhere; how many sessions there were."""
         keys = self.database.keys
@@ -174,8 +227,12 @@ class Sessions:
             kept.end(conn, _hash(secret))
 
     def _row(self, conn: Connection, secret: str, now: datetime) -> Row | None:
+        return self._living(conn, _hash(secret), now)
+
+    def _living(self, conn: Connection, id_: bytes, now: datetime) -> Row | None:
+        """A session that has not run out."""
         try:
-            row = kept.show(conn, self.database.keys, _hash(secret))
+            row = kept.show(conn, self.database.keys, id_)
         except InvalidTag:  # somebody changed it, or the installation has another key now
             return None
         holds = row is not None and now < min(row.ends, row.seen + self.limits.idle)

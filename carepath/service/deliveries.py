@@ -1,18 +1,18 @@
 """What an administrator and the operator do about deliveries: pause, go on, and give again what was given.
 
-Of updates to Kafka and to receivers' own networks, and of what Subscriptions send to rest-hooks. Each change locks its
-row first, so of two that were asked for with the same form one is done.
+Of updates to Kafka and to receivers' own networks (``Feed``), and of what Subscriptions send to rest-hooks (``Hook``).
+Each change locks its row first, so of two that were asked for with the same form one is done.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from types import ModuleType
-from typing import Final
+from typing import Final, Protocol
 
 from carepath.service import changes, subscriptions
 from carepath.service.changes import Change, line
-from carepath.store import audit, deliveries, hooks, streams, transports
+from carepath.store import audit, deliveries, hooks, transports
 from carepath.store import subscriptions as rows
 from carepath.store.database import Connection, Database
 from carepath.store.deliveries import Delivery
@@ -31,14 +31,131 @@ class NotGiven(StrEnum):
     NOT_YET = "not-yet"  # everything from there on is still to be given for the first time
 
 
-KAFKA: Final = "kafka"
-"""What ``Delivery.over`` says of topics; else it names the receiver's own network."""
+class Way(Protocol):
+    """A way in which a receiver is told, and how it stood when it was looked at."""
+
+    @property
+    def name(self) -> str:
+        """As the access log calls it."""
+
+    @property
+    def given(self) -> int:
+        """The newest number that was given."""
+
+    @property
+    def last(self) -> int:
+        """The newest number there is."""
+
+    def lock(self, conn: Connection) -> bool:
+        """Nobody else changes it until the transaction ends; false: it is no longer there."""
+
+    def pause(self, conn: Connection, *, paused: bool) -> None:
+        """Send nothing more for now, or go on."""
+
+    def replay(self, conn: Connection, since: int) -> None:
+        """Send what follows the number again."""
+
+    def first_since(self, conn: Connection, at: datetime) -> int | None:
+        """The number of the first that came at that time or later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Updates over Kafka, or over the receiver's own network."""
+
+    one: Delivery
+
+    @property
+    def name(self) -> str:
+        """Whose, and over what."""
+        return f"{self.one.party} over {self.one.over}"
+
+    @property
+    def given(self) -> int:
+        """Of the feed's numbers."""
+        return self.one.published
+
+    @property
+    def last(self) -> int:
+        """Of the feed's numbers."""
+        return self.one.last
+
+    def lock(self, conn: Connection) -> bool:
+        """False: it is not reached so any more."""
+        return deliveries.lock(conn, self._cursors, self.one.party)
+
+    def pause(self, conn: Connection, *, paused: bool) -> None:
+        """Its feed grows all the while."""
+        deliveries.pause(conn, self._cursors, self.one.party, paused=paused)
+
+    def replay(self, conn: Connection, since: int) -> None:
+        """Each with the number and the id it had."""
+        deliveries.replay(conn, self._cursors, self.one.party, since)
+
+    def first_since(self, conn: Connection, at: datetime) -> int | None:
+        """When it was put into the feed counts."""
+        return deliveries.first_since(conn, self.one.party, at)
+
+    @property
+    def _cursors(self) -> deliveries.Cursors:
+        return deliveries.cursors(self.one.over)
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """Events to the rest-hook of a Subscription."""
+
+    one: Subscribed
+
+    @property
+    def name(self) -> str:
+        """The Subscription."""
+        return f"Subscription/{self.one.id}"
+
+    @property
+    def given(self) -> int:
+        """Of the Subscription's own numbers."""
+        return self.one.delivered
+
+    @property
+    def last(self) -> int:
+        """Of the Subscription's own numbers."""
+        return self.one.numbered
+
+    def lock(self, conn: Connection) -> bool:
+        """False: its client has ended it, or is no longer called."""
+        found = rows.locked(conn, self.one.id)
+        return found is not None and found.status in _LIVE and is_hook(found)
+
+    def pause(self, conn: Connection, *, paused: bool) -> None:
+        """Its events are counted all the while."""
+        (hooks.pause if paused else hooks.resume)(conn, self.one.id)
+
+    def replay(self, conn: Connection, since: int) -> None:
+        """Each with the number it had."""
+        hooks.replay(conn, self.one.id, since)
+
+    def first_since(self, conn: Connection, at: datetime) -> int | None:
+        """When its update was put into the feed counts."""
+        return hooks.first_since(conn, self.one.id, micros(at))
+
+
+_LIVE: Final = frozenset(SubscriptionStatus) - {SubscriptionStatus.OFF}
+
+
+def is_hook(found: Subscribed) -> bool:
+    """Whether we call its subscriber; the others connect themselves, and ask for what they missed."""
+    return found.subscription.channel.type is ChannelType.REST_HOOK
+
+
+# --- what is seen
 
 
 def listed(database: Database) -> list[Delivery]:
     """Every receiver that has a topic or a network of its own, and how far it has come there."""
+    ways = (deliveries.TOPICS, deliveries.NETWORKS)
     with database.read() as conn:
-        found = [*deliveries.listed(conn), *transports.listed(conn)]
+        found = [one for way in ways for one in deliveries.listed(conn, way)]
     return sorted(found, key=lambda one: one.party)
 
 
@@ -48,25 +165,17 @@ def refused(database: Database, party: str) -> list[transports.Refused]:
         return transports.refused(conn, party)
 
 
-def pause(database: Database, change: Change, delivery: Delivery, *, paused: bool) -> None:
-    """Send nothing more there for now, or go on."""
-    party, rows = delivery.party, _rows(delivery)
-    with database.write() as conn:
-        if not rows.lock(conn, party) or changes.is_done(conn, change):
-            return
-        rows.pause(conn, party, paused=paused)
-        told = line(change, "pause" if paused else "resume", _named(delivery))
-        audit.write(conn, database.keys, [told])
-
-
-def first(database: Database, delivery: Delivery, start: Start) -> int | NotGiven:
-    """The number from which on updates can be sent again."""
+def first(database: Database, way: Way, start: Start) -> int | NotGiven:
+    """The number from which on it can be given again."""
+    number: int | None
     if isinstance(start, datetime):
         with database.read() as conn:
-            number = deliveries.first_since(conn, delivery.party, start)
+            number = way.first_since(conn, start)
     else:
         number = start
-    return _given(number, delivery.published, delivery.last)
+    if number is not None and number > way.last:
+        return NotGiven.BEYOND
+    return NotGiven.NOT_YET if number is None or number > way.given else number
 
 
 def count(database: Database, delivery: Delivery, number: int) -> int:
@@ -75,89 +184,41 @@ def count(database: Database, delivery: Delivery, number: int) -> int:
         return deliveries.between(conn, delivery.party, number, delivery.published)
 
 
-def replay(database: Database, change: Change, delivery: Delivery, number: int) -> None:
+# --- what is done
+
+
+def pause(database: Database, change: Change, way: Way, *, paused: bool) -> None:
+    """Send nothing more there for now, or go on."""
+    what = "pause" if paused else "resume"
+    _change(database, change, way, what, lambda conn: way.pause(conn, paused=paused))
+
+
+def replay(database: Database, change: Change, way: Way, number: int) -> None:
     """Send again from this number on."""
-    party, rows = delivery.party, _rows(delivery)
-    with database.write() as conn:
-        if not rows.lock(conn, party) or changes.is_done(conn, change):
-            return
-        rows.replay(conn, party, number - 1)
-        told = line(change, "replay", f"{_named(delivery)} from {number}")
-        audit.write(conn, database.keys, [told])
+    told = f" from {number}"
+    _change(database, change, way, "replay", lambda conn: way.replay(conn, number - 1), told)
 
 
-def _rows(delivery: Delivery) -> ModuleType:
-    """Both keep the same of a cursor."""
-    return streams if delivery.over == KAFKA else transports
-
-
-def _named(delivery: Delivery) -> str:
-    return f"{delivery.party} over {delivery.over}"
-
-
-def _given(number: int | None, given: int, last: int) -> int | NotGiven:
-    if number is not None and number > last:
-        return NotGiven.BEYOND
-    return NotGiven.NOT_YET if number is None or number > given else number
-
-
-# --- Subscriptions that call a rest-hook
-
-
-def pause_hook(database: Database, change: Change, id_: str, *, paused: bool) -> None:
-    """Send nothing for it until further notice, or go on; its events are counted all the while."""
-    work = hooks.pause if paused else hooks.resume
-    _change_hook(database, change, id_, "pause" if paused else "resume", lambda c, _: work(c, id_))
-
-
-def ask_anew(database: Database, change: Change, id_: str) -> None:
+def ask_anew(database: Database, change: Change, hook: Hook) -> None:
     """What its client does with a PUT after an error: a handshake, then everything that its endpoint has not taken."""
 
-    def ask(conn: Connection, found: Subscribed) -> None:
-        if found.status is SubscriptionStatus.ERROR:
+    def ask(conn: Connection) -> None:
+        found = rows.locked(conn, hook.one.id)
+        if found is not None and found.status is SubscriptionStatus.ERROR:
             subscriptions.ask_anew(conn, database.keys, found, instant(now()))
 
-    _change_hook(database, change, id_, "ask-anew", ask)
+    _change(database, change, hook, "ask-anew", ask)
 
 
-def first_of_hook(database: Database, found: Subscribed, start: Start) -> int | NotGiven:
-    """The number of the first event that can be sent again."""
-    if isinstance(start, datetime):
-        with database.read() as conn:
-            number = hooks.first_since(conn, found.id, micros(start))
-    else:
-        number = start
-    return _given(number, found.delivered, found.numbered)
-
-
-def replay_hook(database: Database, change: Change, id_: str, number: int) -> None:
-    """Send its events again from this number on."""
-    _change_hook(
-        database,
-        change,
-        id_,
-        "replay",
-        lambda conn, _: hooks.replay(conn, id_, number - 1),
-        f" from {number}",
-    )
-
-
-def is_hook(found: Subscribed) -> bool:
-    """Whether we call its subscriber; the others connect themselves, and ask for what they missed."""
-    return found.subscription.channel.type is ChannelType.REST_HOOK
-
-
-_Work = Callable[[Connection, Subscribed], None]
-_LIVE: Final = frozenset(SubscriptionStatus) - {SubscriptionStatus.OFF}
-
-
-def _change_hook(
-    database: Database, change: Change, id_: str, what: str, work: _Work, more: str = ""
+def _change(
+    database: Database,
+    change: Change,
+    way: Way,
+    what: str,
+    work: Callable[[Connection], None],
+    more: str = "",
 ) -> None:
     with database.write() as conn:
-        found = rows.locked(conn, id_)
-        if found is None or found.status not in _LIVE or not is_hook(found):
-            return
-        if not changes.is_done(conn, change):
-            work(conn, found)
-            audit.write(conn, database.keys, [line(change, what, f"Subscription/{id_}{more}")])
+        if way.lock(conn) and not changes.is_done(conn, change):
+            work(conn)
+            audit.write(conn, database.keys, [line(change, what, f"{way.name}{more}")])

@@ -17,6 +17,7 @@ from pathways.events import Activity, Family
 from pathways.facts import Facts, Participant
 from pathways.messages import Message, stable_id
 from pathways.parties import Directory, Identifier, Party, PartyRef
+from pathways.receipts import Mode
 
 _PREFIXES: Final[Mapping[str, str]] = {
     ORGANISATION_NUMBER: "",
@@ -29,37 +30,35 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 @dataclass(slots=True)
 class Parties:
-    """Everybody who is known, read again when the directory has changed."""
+    """Everybody who is known, as they were at the last look."""
 
     database: Database
     open_mode: bool
-    _version: int = -1
     current: Directory = field(default_factory=Directory)
 
     def refresh(self, connection: Connection) -> None:
         """See changes that other processes made."""
-        version = parties.directory_version(connection)
-        if version != self._version:
-            self.current = parties.directory(connection)
-            self._version = version
+        self.current = parties.directory(connection)
 
     def find(self, ref: PartyRef, at: datetime) -> Party | None:
         """The party that a message names."""
         return self.current.find(ref.known_by, at)
 
     def enter(self, messages: Iterable[Message], at: datetime) -> None:
-        """Open mode: enter as *seen* whoever sends, receives or is asked and is not known yet."""
+        """Open mode: enter as *seen* whoever sends, receives or is asked and is not known yet.
+
+        Of who was seen before by one number it is learnt which other is theirs. What an administrator entered stays.
+        """
         if not self.open_mode:
             return
         refs = {ref for message in messages for ref in named(message) if ref.known_by}
-        unknown = [ref for ref in refs if self.find(ref, at) is None]
-        if not unknown:
+        new = [ref for ref in refs if self._learnt(ref, at)]
+        if not new:
             return
         with self.database.write() as connection:
             self.refresh(connection)
-            for ref in unknown:
-                if self.find(ref, at) is None:
-                    party = self._with(ref)
+            for ref in new:
+                if party := self._learnt(ref, at):
                     enter(connection, self.database.keys, party, at)
             self.refresh(connection)
 
@@ -71,6 +70,28 @@ class Parties:
             enter(connection, self.database.keys, party, at)
             self.refresh(connection)
 
+    def _learnt(self, ref: PartyRef, at: datetime) -> Party | None:
+        """A party that is new, or has a number more; ``None``: all that the message names is known.
+
+        Nobody has two HER-ids, but units are told of with the number of their organisation: another HER-id with the
+        same organisation number is another party.
+        """
+        known = self.find(ref, at)
+        if known is None:
+            return self._with(ref)
+        if not known.seen:
+            return None
+        own, told = _numbers(known.identifiers), _numbers(ref.identifiers)
+        her_id = told.get(HER_ID)
+        if her_id and own.get(HER_ID, her_id) != her_id:
+            return self._with(PartyRef((her_id,), ref.name))
+        more = [
+            one
+            for system, one in told.items()
+            if system not in own and self.current.find((one,), at) is None
+        ]
+        return replace(known, identifiers=(*known.identifiers, *more)) if more else None
+
     def _with(self, ref: PartyRef) -> Party:
         """A new party, or the one that has its key already, with one more thing that it is found by."""
         key = default_key(ref.known_by)
@@ -78,7 +99,14 @@ class Parties:
         if known is not None:
             return replace(known, identifiers=(*known.identifiers, *ref.known_by))
         name = ref.name or ref.known_by[0].value
-        return Party(key=key, name=name, identifiers=ref.known_by, seen=True)
+        return Party(
+            key=key, name=name, identifiers=ref.known_by, receipt_mode=Mode.NONE, seen=True
+        )
+
+
+def _numbers(identifiers: Iterable[Identifier]) -> dict[str, Identifier]:
+    """HER-id and organisation number, by system."""
+    return {one.system: one for one in identifiers if one.system in (HER_ID, ORGANISATION_NUMBER)}
 
 
 def enter(connection: Connection, keys: Keys, party: Party, at: datetime) -> bool:

@@ -1,12 +1,31 @@
-"""How far delivery has come: what each receiver has been handed, and what Kafka has of it."""
+"""How far delivery has come: what each receiver has been handed, and what Kafka and receivers' own networks have of it.
 
-from dataclasses import dataclass
+And what an operator does about that: whichever carries a feed, its cursor is paused and set back in the same way.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Table,
+    case,
+    delete,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
 
-from carepath.store.tables import feeds, outbox, streams
+from carepath.store.delivery_tables import UNCONFIRMED
+from carepath.store.tables import feeds, outbox, sent_on, streams, transports
 from carepath.store.times import instant, micros
+from carepath.store.transports import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +43,51 @@ class Delivery:
     waiting_since: datetime | None
     replay_upto: int
     paused: bool
-    over: str = "kafka"  # or the receiver's own network: edi, mllp
-    fault: str | None = None  # why the last try failed there, in codes
-    unconfirmed: int = 0  # that went there, of which its receiver has said nothing
-    refused: int = 0
+    over: str  # KAFKA, or the receiver's own network: edi, mllp
+    fault: str | None  # why the last try failed there, in codes
+    unconfirmed: int  # that went there, of which its receiver has said nothing
+    refused: int
+
+
+KAFKA: Final = "kafka"
+"""What ``Delivery.over`` says of topics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursors:
+    """A table of cursors: up to which number, and when it got there.
+
+    ``over`` and ``fault`` as in ``Delivery``; ``at_once``: what lets it go on without waiting.
+    """
+
+    table: Table
+    upto: ColumnElement[int]
+    upto_at: ColumnElement[int]
+    over: ColumnElement[str]
+    fault: ColumnElement[Any]
+    at_once: Mapping[str, None] = field(default_factory=dict)
+
+
+TOPICS: Final = Cursors(
+    table=streams,
+    upto=streams.c.published,
+    upto_at=streams.c.published_at,
+    over=literal(KAFKA),
+    fault=null(),
+)
+NETWORKS: Final = Cursors(
+    table=transports,
+    upto=transports.c.sent,
+    upto_at=transports.c.sent_at,
+    over=transports.c.carrier,
+    fault=transports.c.fault,
+    at_once={"next_try": None},
+)
+
+
+def cursors(over: str) -> Cursors:
+    """Where that stands which goes over Kafka, or over a network."""
+    return TOPICS if over == KAFKA else NETWORKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,22 +130,64 @@ def gaps(conn: Connection, receiver: str) -> list[Gap]:
     return [Gap(first, last) for first, last in conn.execute(jumps.order_by(steps.c.number))]
 
 
-def listed(conn: Connection) -> list[Delivery]:
-    """All receivers that have a topic, by key."""
-    unpublished = (outbox.c.receiver == streams.c.party) & (outbox.c.number > streams.c.published)
-    waiting = select(func.count()).where(unpublished).scalar_subquery()
-    oldest = select(func.min(outbox.c.created)).where(unpublished).scalar_subquery()
-    wanted = (
-        select(
-            streams,
-            func.coalesce(feeds.c.last, 0).label("last"),
-            waiting.label("waiting"),
-            oldest.label("waiting_since"),
-        )
-        .outerjoin(feeds, feeds.c.receiver == streams.c.party)
-        .order_by(streams.c.party)
-    )
-    return [_delivery(row) for row in conn.execute(wanted).mappings()]
+def listed(
+    conn: Connection, of: Cursors, receivers: Collection[str] | None = None
+) -> list[Delivery]:
+    """Of these receivers, or of all, those that are reached so, by key."""
+    party = of.table.c.party
+    unsent = (outbox.c.receiver == party) & (outbox.c.number > of.upto)
+    columns: dict[str, ColumnElement[Any]] = {
+        "party": party,
+        "over": of.over,
+        "last": func.coalesce(feeds.c.last, 0),
+        "published": of.upto,
+        "published_at": of.upto_at,
+        "waiting": select(func.count()).where(unsent).scalar_subquery(),
+        "waiting_since": select(func.min(outbox.c.created)).where(unsent).scalar_subquery(),
+        "replay_upto": of.table.c.replay_upto,
+        "paused": of.table.c.paused,
+        "fault": of.fault,
+        "unconfirmed": _count(of, State.SENT),
+        "refused": _count(of, State.REFUSED),
+    }
+    wanted = select(*(column.label(name) for name, column in columns.items()))
+    with_last = wanted.outerjoin_from(of.table, feeds, feeds.c.receiver == party).order_by(party)
+    if receivers is not None:
+        with_last = with_last.where(party.in_(receivers))
+    return [_delivery(row) for row in conn.execute(with_last).mappings()]
+
+
+def _count(of: Cursors, state: State) -> ColumnElement[int]:
+    """Of what went there; Kafka takes what it is given, and nobody answers."""
+    if of is TOPICS:
+        return literal(0)
+    mine = (sent_on.c.party == of.table.c.party) & (sent_on.c.number <= of.upto)
+    return select(func.count()).where(UNCONFIRMED, sent_on.c.state == state, mine).scalar_subquery()
+
+
+# --- what an operator does
+
+
+def lock(conn: Connection, of: Cursors, party: str) -> bool:
+    """Nobody else changes it until the transaction ends; false: it is not reached so."""
+    mine = select(of.table.c.party).where(of.table.c.party == party).with_for_update()
+    return conn.execute(mine).first() is not None
+
+
+def pause(conn: Connection, of: Cursors, party: str, *, paused: bool) -> None:
+    """Send nothing more there for now, or go on, at once; what is on its way arrives."""
+    mine = update(of.table).where(of.table.c.party == party)
+    conn.execute(mine.values(paused=paused, **({} if paused else of.at_once)))
+
+
+def replay(conn: Connection, of: Cursors, party: str, since: int) -> None:
+    """Send what follows ``since`` again, with the ids it had, marked as such up to where the cursor was."""
+    before = of.table.c.replay_upto
+    upto = case((before > of.upto, before), else_=of.upto)
+    behind = update(of.table).where(of.table.c.party == party, of.upto > since)
+    conn.execute(behind.values({of.upto: since, before: upto, **of.at_once}))
+    if of is NETWORKS:
+        conn.execute(delete(sent_on).where(sent_on.c.party == party, sent_on.c.number > since))
 
 
 def first_since(conn: Connection, party: str, at: datetime) -> int | None:
@@ -101,16 +203,8 @@ def between(conn: Connection, party: str, first: int, last: int) -> int:
 
 
 def _delivery(row: RowMapping) -> Delivery:
-    return Delivery(
-        party=row["party"],
-        last=row["last"],
-        published=row["published"],
-        published_at=_time(row["published_at"]),
-        waiting=row["waiting"],
-        waiting_since=_time(row["waiting_since"]),
-        replay_upto=row["replay_upto"],
-        paused=row["paused"],
-    )
+    times = {name: _time(row[name]) for name in ("published_at", "waiting_since")}
+    return Delivery(**{**row, **times})
 
 
 def _time(at: int | None) -> datetime | None:

@@ -1,6 +1,6 @@
 """The tables of what goes out, to Kafka and over receivers' own networks (``tables`` has the others)."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, literal_column
 
 from carepath.store.schema import metadata
 
@@ -50,6 +50,16 @@ sent_on = Table(
     Column("settled", BigInteger),  # when its receiver took or refused it
 )
 Index("ix_sent_on_party", sent_on.c.party, sent_on.c.number)
+UNCONFIRMED = sent_on.c.state != literal_column("'confirmed'")
+"""Few are not, and only these are looked for; as it is written here, so that the index is used."""
+Index(
+    "ix_sent_on_unconfirmed",
+    sent_on.c.state,
+    sent_on.c.party,
+    sent_on.c.number,
+    sqlite_where=UNCONFIRMED,
+    postgresql_where=UNCONFIRMED,
+)
 
 edi_offsets = Table(
     "edi_offsets",

@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from carepath.store import receipts
 from carepath.store.awaited import by_subscriptions, untaken_by
 from carepath.store.resources import granted
 from carepath.store.sealing import handed
@@ -211,6 +212,12 @@ def delivered(conn: Connection, upto: Mapping[str, int], now: int) -> None:
     if raised:
         conn.execute(_RAISE, [{f"_{name}": value for name, value in row.items()} for row in raised])
         insert_new(conn, deliveries, raised)
+        handed_over = {
+            key: outbox.c.number.between(before[key] + 1, number)
+            for key, number in upto.items()
+            if before.get(key, number) < number
+        }
+        receipts.heard(conn, handed_over, now)
 
 
 _RAISE = (
@@ -232,8 +239,8 @@ def pending(conn: Connection) -> int:
     return conn.execute(rows).scalar_one()
 
 
-def lag(conn: Connection) -> dict[str, int]:
-    """For every receiver, how many numbered rows it has not been handed, or its Subscriptions have not had."""
+def lag(conn: Connection, receivers: Collection[str] | None = None) -> dict[str, int]:
+    """For each of these receivers, or for all: numbered rows it was not handed, or its Subscriptions have not had."""
     counted = (
         select(func.count())
         .where(outbox.c.receiver == feeds.c.receiver, outbox.c.number > feeds.c.delivered)
@@ -245,7 +252,10 @@ def lag(conn: Connection) -> dict[str, int]:
         (without_jump, feeds.c.last - feeds.c.delivered),
         else_=counted,
     )
-    return dict(conn.execute(select(feeds.c.receiver, behind)).all())
+    wanted = select(feeds.c.receiver, behind)
+    if receivers is not None:
+        wanted = wanted.where(feeds.c.receiver.in_(receivers))
+    return dict(conn.execute(wanted).all())
 
 
 def begin_anew(conn: Connection, now: int, receivers: Collection[str] = ()) -> int:
@@ -275,6 +285,11 @@ def notice(receiver: str, number: int) -> dict[str, object]:
     id_ = notice_id(receiver, number)
     told = {"id": id_, "receiver": receiver, "number": number, "kind": RESTORED}
     return row(**told, message_id=id_, created=number)
+
+
+def send(conn: Connection, **told: object) -> None:
+    """One more place in a feed, which the relay numbers; the same id again changes nothing."""
+    insert_new(conn, outbox, [row(**told)])
 
 
 def row(**told: object) -> dict[str, object]:

@@ -6,8 +6,9 @@ Times are microseconds.
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, update
+from sqlalchemy import Connection, Row, bindparam, select, true, update
 
+from carepath.store import receipts
 from carepath.store.subscriptions import events_with
 from carepath.store.tables import subscription_events, subscriptions
 
@@ -35,6 +36,8 @@ def delivered(conn: Connection, upto: Mapping[str, int], now: int) -> None:
     raised = [{"_id": id_, "_number": upto[id_], "_at": now} for id_ in sorted(upto)]
     if raised:
         conn.execute(_RAISE, raised)
+        whose = select(subscriptions.c.receiver).where(subscriptions.c.id.in_([*upto]))
+        receipts.heard(conn, dict.fromkeys(conn.execute(whose).scalars(), true()), now)
 
 
 _RAISE: Final = (

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, or_, select, update
 
 from carepath.store.feed import PARKED
 from carepath.store.tables import feeds, streams
@@ -112,27 +112,6 @@ def settle(conn: Connection, holder: str, marks: Sequence[Mark], now: int) -> No
     if moved:
         conn.execute(_MOVE, moved)
     conn.execute(_RELEASE, {"me": holder, "parties": [mark.party for mark in by_party]})
-
-
-def lock(conn: Connection, party: str) -> bool:
-    """Nobody else changes it until the transaction ends; false: it has no topic."""
-    mine = select(streams.c.party).where(streams.c.party == party).with_for_update()
-    return conn.execute(mine).first() is not None
-
-
-def pause(conn: Connection, party: str, *, paused: bool) -> None:
-    """Publish nothing more for now, or go on; what is on its way arrives."""
-    conn.execute(update(streams).where(streams.c.party == party).values(paused=paused))
-
-
-def replay(conn: Connection, party: str, since: int) -> None:
-    """Publish what follows ``since`` again, marked as such up to where the cursor was."""
-    again = update(streams).where(streams.c.party == party, streams.c.published > since)
-    upto = case(
-        (streams.c.replay_upto > streams.c.published, streams.c.replay_upto),
-        else_=streams.c.published,
-    )
-    conn.execute(again.values(published=since, replay_upto=upto))
 
 
 _free = or_(

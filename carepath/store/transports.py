@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
-from carepath.store import feed
-from carepath.store.deliveries import Delivery
+from carepath.store import feed, receipts
+from carepath.store.delivery_tables import UNCONFIRMED
 from carepath.store.feed import Item
 from carepath.store.tables import edi_offsets, feeds, inbox, outbox, sent_on, transports
-from carepath.store.times import instant
 from carepath.store.upserts import insert_new, replace_rows
 from pathways.events import EventCode
 from pathways.parties import Party
@@ -63,10 +62,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Nothing came of it: not before ``at`` (microseconds) again, because of ``fault``, in codes."""
+    """Not before ``at`` (microseconds) again, because of ``fault``, in codes; ``unsure``: it may have been sent."""
 
     at: int
     fault: str
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +111,7 @@ def claim(
 ) -> list[str]:
     """Whose feeds are ``holder``'s to send until then: they have more, and their time has come."""
     wanted = (
-        select(_at.party)
-        .join(feeds, feeds.c.receiver == _at.party)
-        .where(_at.carrier == carrier, _at.sent < feeds.c.last, *_due(now))
+        _due(carrier, now)
         .order_by(func.coalesce(_at.sent_at, 0), _at.party)
         .limit(limit)
         .with_for_update(of=transports, skip_locked=True)
@@ -132,17 +130,17 @@ def keep(conn: Connection, parties: Sequence[str], holder: str, until: int) -> N
 
 def waiting(conn: Connection, carrier: str, now: int) -> bool:
     """Whether anybody has something to send, and nobody at it."""
-    wanted = (
+    return conn.execute(_due(carrier, now).limit(1)).first() is not None
+
+
+def _due(carrier: str, now: int) -> Select[tuple[str]]:
+    free = or_(_at.holder.is_(None), _at.leased_until < now)
+    in_time = or_(_at.next_try.is_(None), _at.next_try <= now)
+    return (
         select(_at.party)
         .join(feeds, feeds.c.receiver == _at.party)
-        .where(_at.carrier == carrier, _at.sent < feeds.c.last, *_due(now))
+        .where(_at.carrier == carrier, _at.sent < feeds.c.last, ~_at.paused, free, in_time)
     )
-    return conn.execute(wanted.limit(1)).first() is not None
-
-
-def _due(now: int) -> tuple[ColumnElement[bool], ...]:
-    free = or_(_at.holder.is_(None), _at.leased_until < now)
-    return ~_at.paused, free, or_(_at.next_try.is_(None), _at.next_try <= now)
 
 
 def cursor(conn: Connection, party: str, holder: str) -> Cursor | None:
@@ -161,14 +159,21 @@ def release(conn: Connection, party: str, holder: str) -> None:
 # --- one message
 
 
-def begin(conn: Connection, item: Item, party: str, message_id: str, now: int) -> Sending:
+def known(conn: Connection, item: str) -> Sending | None:
+    """What is known of the message that stands there in a feed; ``None``: it was never tried."""
+    found = _sending(conn, _on.item == item)
+    return found[0] if found else None
+
+
+def begin(
+    conn: Connection, item: Item, party: str, carrier: str, message_id: str, now: int
+) -> Sending:
     """From here on it may have been sent; what was known of it before is returned, or that nothing was sent yet."""
-    carrier = select(_at.carrier).where(_at.party == party).scalar_subquery()
     fresh: dict[str, Any] = {
         "item": item.id,
         "party": party,
         "number": item.number,
-        "carrier": conn.execute(select(carrier)).scalar() or "",
+        "carrier": carrier,
         "message_id": message_id,
         "state": State.WAITING,
         "reference": None,
@@ -177,11 +182,11 @@ def begin(conn: Connection, item: Item, party: str, message_id: str, now: int) -
         "settled": None,
     }
     insert_new(conn, sent_on, [fresh])
-    known = _sending(conn, _on.item == item.id)[0]
-    if known.state is State.WAITING:
+    [before] = _sending(conn, _on.item == item.id)
+    if before.state not in SETTLED:
         try_ = update(sent_on).where(_on.item == item.id)
         conn.execute(try_.values(state=State.SENDING, tried=now))
-    return known
+    return before
 
 
 def judge(conn: Connection, item: str, judged: Judged, now: int) -> bool:
@@ -198,7 +203,10 @@ def judge(conn: Connection, item: str, judged: Judged, now: int) -> bool:
     if final:
         code = "ok" if judged.state is State.CONFIRMED else "fatal-error"
         mine = update(outbox).where(outbox.c.id == item)
-        conn.execute(mine.values(confirmed=now, confirmed_code=code))
+        receiver = conn.execute(
+            mine.values(confirmed=now, confirmed_code=code).returning(outbox.c.receiver)
+        )
+        receipts.heard(conn, dict.fromkeys(receiver.scalars(), outbox.c.id == item), now)
     return True
 
 
@@ -210,15 +218,20 @@ def move(conn: Connection, party: str, holder: str, since: int, upto: int, now: 
         feed.delivered(conn, {party: upto}, now)
 
 
-def again(
-    conn: Connection, item: str, party: str, holder: str, later: Again, *, unsure: bool
-) -> None:
-    """It is tried again; ``unsure``: it may have been sent all the same."""
+def again(conn: Connection, item: str, party: str, holder: str, later: Again) -> None:
+    """A try failed, there will be another."""
+    wait(conn, party, holder, later)
     mine = update(transports).where(_at.party == party, _at.holder == holder)
-    conn.execute(mine.values(tries=_at.tries + 1, next_try=later.at, fault=later.fault))
-    if not unsure:
+    conn.execute(mine.values(tries=_at.tries + 1))
+    if not later.unsure:
         open_ = update(sent_on).where(_on.item == item, _on.state == State.SENDING)
         conn.execute(open_.values(state=State.WAITING))
+
+
+def wait(conn: Connection, party: str, holder: str, later: Again) -> None:
+    """Nothing is sent for now, which is no try that failed."""
+    mine = update(transports).where(_at.party == party, _at.holder == holder)
+    conn.execute(mine.values(next_try=later.at, fault=later.fault))
 
 
 # --- what a network says afterwards
@@ -232,7 +245,7 @@ def known_by(conn: Connection, carrier: str, reference: str) -> Sending | None:
 
 def unsure(conn: Connection, carrier: str) -> list[Sending]:
     """Messages of which nobody knows whether they have arrived."""
-    return _sending(conn, and_(_on.carrier == carrier, _on.state == State.SENDING))
+    return _sending(conn, and_(UNCONFIRMED, _on.state == State.SENDING, _on.carrier == carrier))
 
 
 def sender_of(conn: Connection, item: str) -> tuple[str, str] | None:
@@ -258,47 +271,7 @@ def _sending(conn: Connection, which: ColumnElement[bool]) -> list[Sending]:
     return [Sending(**{**row, "state": State(row["state"])}) for row in rows]
 
 
-# --- what an operator sees and does
-
-
-def listed(conn: Connection) -> list[Delivery]:
-    """All receivers that have a network of their own, by key."""
-    unsent = (outbox.c.receiver == _at.party) & (outbox.c.number > _at.sent)
-    mine = (_on.party == _at.party) & (_on.number <= _at.sent)
-    wanted = (
-        select(
-            transports,
-            func.coalesce(feeds.c.last, 0).label("last"),
-            select(func.count()).where(unsent).scalar_subquery().label("waiting"),
-            select(func.min(outbox.c.created)).where(unsent).scalar_subquery().label("since"),
-            _count(mine, State.SENT).label("unconfirmed"),
-            _count(mine, State.REFUSED).label("refused"),
-        )
-        .outerjoin(feeds, feeds.c.receiver == _at.party)
-        .order_by(_at.party)
-    )
-    return [_delivery(row) for row in conn.execute(wanted).mappings()]
-
-
-def _count(mine: ColumnElement[bool], state: State) -> Any:
-    return select(func.count()).where(mine, _on.state == state).scalar_subquery()
-
-
-def _delivery(row: Any) -> Delivery:
-    return Delivery(
-        party=row["party"],
-        over=row["carrier"],
-        last=row["last"],
-        published=row["sent"],
-        published_at=None if row["sent_at"] is None else instant(row["sent_at"]),
-        waiting=row["waiting"],
-        waiting_since=None if row["since"] is None else instant(row["since"]),
-        replay_upto=row["replay_upto"],
-        paused=row["paused"],
-        fault=row["fault"],
-        unconfirmed=row["unconfirmed"],
-        refused=row["refused"],
-    )
+# --- what an operator sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,34 +286,14 @@ class Refused:
 def refused(conn: Connection, party: str) -> list[Refused]:
     """By number."""
     wanted = select(_on.number, _on.message_id, _on.reason).order_by(_on.number)
-    mine = wanted.where(_on.party == party, _on.state == State.REFUSED)
+    mine = wanted.where(UNCONFIRMED, _on.state == State.REFUSED, _on.party == party)
     return [Refused(row.number, row.message_id, row.reason or "") for row in conn.execute(mine)]
 
 
 def unconfirmed_since(conn: Connection) -> dict[str, int]:
     """For each receiver that has not said what became of a message, when the oldest of those was sent."""
-    wanted = select(_on.party, func.min(_on.tried)).where(_on.state == State.SENT)
-    return dict(conn.execute(wanted.group_by(_on.party)).all())
-
-
-def lock(conn: Connection, party: str) -> bool:
-    """Nobody else changes it until the transaction ends; false: it has no network."""
-    mine = select(_at.party).where(_at.party == party).with_for_update()
-    return conn.execute(mine).first() is not None
-
-
-def pause(conn: Connection, party: str, *, paused: bool) -> None:
-    """Send nothing more for now, or go on, at once; what is on its way arrives."""
-    mine = update(transports).where(_at.party == party)
-    conn.execute(mine.values(paused=paused, **({} if paused else {"next_try": None})))
-
-
-def replay(conn: Connection, party: str, since: int) -> None:
-    """Send what follows ``since`` again, with the ids it had."""
-    upto = case((_at.replay_upto > _at.sent, _at.replay_upto), else_=_at.sent)
-    behind = update(transports).where(_at.party == party, _at.sent > since)
-    conn.execute(behind.values(sent=since, replay_upto=upto, next_try=None))
-    conn.execute(delete(sent_on).where(_on.party == party, _on.number > since))
+    sent = select(_on.party, func.min(_on.tried)).where(UNCONFIRMED, _on.state == State.SENT)
+    return dict(conn.execute(sent.group_by(_on.party)).all())
 
 
 # --- notifications of NHN's EDI

@@ -1,19 +1,20 @@
 """NHN's EDI as it is set: messages in and out."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import httpx
-import orjson
 
 from carepath.delivery.edi import EdiCarrier
-from carepath.delivery.edi_api import PATIENCE, VERSION, EdiApi
-from carepath.identity.helseid import BadKey, Client, HelseId
-from carepath.settings import LOOPBACK, Settings
+from carepath.delivery.edi_api import PATIENCE, SCOPE, SOFTWARE, VERSION, EdiApi
+from carepath.identity.addresses import is_safe
+from carepath.identity.helseid import Client, HelseId
+from carepath.settings import Settings
 from carepath.store import transports
 from carepath.wiring.logs import configure_logs
 from carepath.wiring.networks import AtWork, at_work, sender, stopping
+from carepath.wiring.signing_keys import signing_key
 from carepath.wiring.store import Unusable
 from consumers.edi import Postbox
 
@@ -28,7 +29,7 @@ def run(settings: Settings, ready: Callable[[int], None]) -> None:
 
 
 async def _live(settings: Settings, ready: Callable[[int], None]) -> None:
-    her_ids, client = _her_ids(settings), _client(settings)
+    her_ids, client = _her_ids(settings), client_of(settings)
     async with client, at_work(settings, settings.edi_metrics, "CAREPATH_EDI_METRICS") as here:
         api = EdiApi(client)
         async with sender(settings, here, _carrier(settings, here, api, her_ids)).running():
@@ -67,39 +68,23 @@ def _her_ids(settings: Settings) -> tuple[str, ...]:
     return found
 
 
-def _client(settings: Settings) -> httpx.AsyncClient:
-    """Signs what it sends, and sends it nowhere else: no redirect is followed, no proxy of the environment used."""
+def client_of(settings: Settings) -> httpx.AsyncClient:
+    """Signs what it sends, and sends it nowhere else: no redirect is followed, no proxy of the environment used.
+
+    Raises ``Unusable`` where that cannot work, or would not be safe.
+    """
     address, token_url = settings.edi, settings.edi_token_url
     if address is None:
         raise Unusable("no EDI is set.", "Set CAREPATH_EDI to its address.")
-    if token_url is None or settings.edi_client_id is None:
+    client_id, key_file = settings.edi_client_id, settings.edi_key_file
+    if token_url is None or client_id is None or key_file is None:
         told = "EDI is spoken to with a token of HelseID."
         raise Unusable(told, "Set CAREPATH_EDI_TOKEN_URL, _CLIENT_ID and _KEY_FILE.")
-    for url in (address, token_url):
-        if url.scheme != "https" and url.host not in LOOPBACK:
-            raise Unusable("EDI would be spoken to over an open line", "Use https.")
-    who = Client(settings.edi_client_id, str(token_url), settings.edi_scope)
-    try:
-        signing = HelseId(who, _key(settings))
-    except BadKey as fault:
-        raise Unusable(f"CAREPATH_EDI_KEY_FILE: {fault}.", "It holds a private JWK.") from None
-    headers = {"api-version": VERSION, "nhn-source-system": settings.edi_source_system}
+    if not all(map(is_safe, (str(address), str(token_url)))):
+        raise Unusable("EDI would be spoken to over an open line", "Use https.")
+    who = Client(client_id, str(token_url), SCOPE)
+    signing = HelseId(who, signing_key(key_file, "CAREPATH_EDI_KEY_FILE"))
+    headers = {"api-version": VERSION, "nhn-source-system": SOFTWARE}
     return httpx.AsyncClient(
         base_url=str(address), auth=signing, headers=headers, timeout=PATIENCE, trust_env=False
     )
-
-
-def _key(settings: Settings) -> Mapping[str, Any]:
-    file = settings.edi_key_file
-    if file is None:
-        raise Unusable("there is no key for HelseID.", "Set CAREPATH_EDI_KEY_FILE.")
-    try:
-        told = orjson.loads(file.read_bytes())
-    except OSError as fault:
-        told = f"CAREPATH_EDI_KEY_FILE cannot be read: {fault.strerror}."
-        raise Unusable(told, "It holds a private JWK.") from None
-    except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        raise Unusable("CAREPATH_EDI_KEY_FILE: it is no JWK.", "It holds a private JWK.")
-    return told

@@ -1,5 +1,6 @@
 """Where clients sign in, as it is set."""
 
+from carepath.delivery.targets import Reach
 from carepath.identity.entrance import Entrance, entrance
 from carepath.identity.issuers import HELSEID, Issuer
 from carepath.settings import IssuerSettings, Settings
@@ -14,7 +15,7 @@ def entrance_on(settings: Settings, opened: Database) -> Entrance | None:
         opened,
         address=settings.address,
         issuers=map(_issuer, settings.issuers),
-        allow_loopback=settings.allow_loopback_issuers,
+        reach=Reach(settings.allow_loopback_issuers, settings.private_networks),
     )
 
 

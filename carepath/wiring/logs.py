@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import Final
 
 import structlog
 from typing_extensions import override
@@ -13,7 +14,7 @@ log = structlog.get_logger()
 
 
 def configure_logs() -> None:
-    """Before anything is logged."""
+    """Before anything is logged; once more does no harm."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -26,7 +27,7 @@ def configure_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     library_logs.install()
-    logging.getLogger("uvicorn.error").addFilter(_Retold())
+    logging.getLogger("uvicorn.error").addFilter(_RETOLD)
 
 
 class _Retold(logging.Filter):
@@ -38,3 +39,6 @@ class _Retold(logging.Filter):
             return True
         log.error("server failed", exc_info=record.exc_info)
         return False
+
+
+_RETOLD: Final = _Retold()

@@ -2,8 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from carepath.delivery.gather import Gather
@@ -12,8 +12,8 @@ from carepath.delivery.sending import Carrier, Options, Sender
 from carepath.settings import Settings
 from carepath.store.database import Database
 from carepath.wiring.deliveries import publisher
-from carepath.wiring.store import Unusable, open_as_set, service_on
-from consumers.metrics import served
+from carepath.wiring.figures import served
+from carepath.wiring.store import open_as_set, service_on
 from consumers.network_metrics import NetworkMetrics
 
 
@@ -36,7 +36,7 @@ async def at_work(settings: Settings, figures: str | None, setting: str) -> Asyn
         publishing = publisher(settings, opened, relay)
         service.place_due()
         gather = Gather(service.handle, relay.wake, window=settings.gather_ms / 1000)
-        with _telling(metrics, figures, setting), relay.running():
+        with served(metrics.registry, figures, setting), relay.running():
             async with publishing.running() if publishing else nullcontext(), gather.running():
                 yield AtWork(opened, relay, gather, metrics)
     finally:
@@ -55,14 +55,3 @@ def stopping() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-@contextmanager
-def _telling(metrics: NetworkMetrics, figures: str | None, setting: str) -> Iterator[None]:
-    with ExitStack() as telling:
-        try:
-            telling.enter_context(served(metrics.registry, figures))
-        except OSError as fault:
-            told = f"figures cannot be told at {figures}: {fault.strerror}"
-            raise Unusable(told, f"Set another {setting}.") from None
-        yield

@@ -2,14 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import orjson
-from joserfc import jwk
-from joserfc.errors import JoseError
-from joserfc.jwk import Key
-
-from carepath.identity.oidc import Issuer, Registration, is_safe
+from carepath.identity.addresses import is_safe
+from carepath.identity.oidc import Issuer, Registration
 from carepath.identity.sessions import Limits, Sessions
 from carepath.identity.sign_in import SignInFault
 from carepath.settings import Settings
@@ -17,6 +12,7 @@ from carepath.store import members
 from carepath.store.database import Database
 from carepath.store.members import Membership
 from carepath.ui.door import SignIn
+from carepath.wiring.signing_keys import signing_key
 from carepath.wiring.store import Store, Unusable
 from pathways.access import Role
 from pathways.parties import Identifier
@@ -67,38 +63,8 @@ def registration(settings: Settings, issuer: str) -> Registration:
         scope=settings.oidc_scope,
         levels=tuple((settings.oidc_levels or "").split()),
         secret=secret.get_secret_value() if secret else None,
-        key=_private_key(key_file) if key_file else None,
+        key=signing_key(key_file, "CAREPATH_OIDC_PRIVATE_KEY_FILE") if key_file else None,
     )
-
-
-def _private_key(path: Path) -> Key:
-    """A private key as JWK or PEM. Raises ``Unusable``, without a word of the file."""
-    hint = "Look at CAREPATH_OIDC_PRIVATE_KEY_FILE: a JWK or PEM file with a private RSA or EC key."
-    try:
-        written = path.read_bytes()
-    except OSError as fault:
-        told = f"the key for the issuer cannot be read: {fault.strerror}"
-        raise Unusable(told, hint) from None
-    for read in (_jwk, _rsa, _ec):
-        try:
-            key = read(written)
-        except (JoseError, ValueError, TypeError, KeyError):
-            continue
-        if key.is_private:
-            return key
-    raise Unusable("the key for the issuer is no private key", hint)
-
-
-def _jwk(written: bytes) -> Key:
-    return jwk.import_key(orjson.loads(written))
-
-
-def _rsa(written: bytes) -> Key:
-    return jwk.import_key(written, "RSA")
-
-
-def _ec(written: bytes) -> Key:
-    return jwk.import_key(written, "EC")
 
 
 def listed(store: Store, party: str | None) -> list[Membership]:

@@ -16,6 +16,7 @@ from carepath.delivery.gather import Gather
 from carepath.delivery.hooks import Hooks, Options
 from carepath.delivery.live import Live
 from carepath.delivery.relay import Relay
+from carepath.delivery.targets import Reach
 from carepath.service.directory import Parties
 from carepath.service.subscriptions import end_open_mode
 from carepath.service.terms import Tariff
@@ -118,7 +119,7 @@ def limits_of(settings: Settings) -> Limits:
 def _hooks(settings: Settings, metrics: Metrics) -> Options:
     return Options(
         base_url=f"{settings.address}/fhir",
-        allow_loopback=settings.allow_loopback_hooks,
+        reach=Reach(settings.allow_loopback_hooks, settings.private_networks),
         schedule=settings.hook_schedule,
         seen=metrics.called,
     )

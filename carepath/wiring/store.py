@@ -1,5 +1,8 @@
 """The store as it is set: opened for the server, the workers and administration."""
 
+import signal
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -7,12 +10,16 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
+import structlog
+
+from carepath.identity.addresses import is_safe
 from carepath.service import Answer, Service, ServiceOptions, Submission, directory
 from carepath.service import parked as tended
 from carepath.service.changes import AT_COMMAND_LINE
 from carepath.service.rebuild import rebuild
-from carepath.settings import LOOPBACK, Settings
+from carepath.settings import Settings
 from carepath.store import audit, clients, database, encrypting, parties, promises, streams, times
 from carepath.store import parked as shelf
 from carepath.store.blind import Keys, load_keys
@@ -21,9 +28,11 @@ from carepath.store.database import Database, DatabaseError
 from carepath.store.keyring import KeyPort, KeyServiceError
 from carepath.store.walls import NoRoles
 from carepath.wiring import secret_files
-from carepath.wiring.vault import VaultPort
+from carepath.wiring.logs import configure_logs
 from pathways.access_log import Act, Line
 from pathways.parties import Party
+
+log = structlog.get_logger()
 
 
 class Unusable(Exception):
@@ -32,6 +41,10 @@ class Unusable(Exception):
     def __init__(self, text: str, hint: str | None = None) -> None:
         super().__init__(text)
         self.hint = hint
+
+
+class Away(Unusable):
+    """The database is not to be had for now."""
 
 
 def key_file(settings: Settings) -> Path:
@@ -61,6 +74,28 @@ def migrate(settings: Settings, to: str | None = None) -> None:
             raise Unusable(str(fault)) from None
 
 
+def prepare(settings: Settings) -> None:
+    """``migrate`` for a process that stays: a database that is away for now is waited for."""
+    configure_logs()
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # PID 1 would not hear it
+    try:
+        _migrate_patiently(settings)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _migrate_patiently(settings: Settings) -> None:
+    pause, longest = _PAUSES
+    while True:
+        try:
+            return migrate(settings)
+        except Away as fault:
+            told = {"fault": str(fault), "hint": fault.hint, "again_in_seconds": pause}
+            log.warning("cannot start yet", **told)
+        time.sleep(pause)
+        pause = min(pause * 2, longest)
+
+
 @contextmanager
 def reporting(settings: Settings) -> Iterator[None]:
     """A database that does not answer makes the set-up ``Unusable``."""
@@ -71,9 +106,12 @@ def reporting(settings: Settings) -> Iterator[None]:
     except DatabaseError as fault:
         where = database.without_password(settings.database_url)
         first = str(fault.orig).strip().splitlines()[0]
-        raise Unusable(f"the database {where} does not answer: {first}", _DATABASE_HINT) from None
+        kind = Away if database.out_of_reach(fault) else Unusable
+        raise kind(f"the database {where} does not answer: {first}", _DATABASE_HINT) from None
 
 
+_PAUSES: Final = (0.5, 5.0)
+"""The first and the longest pause, in seconds, between two tries."""
 _KEYS_HINT = "See CAREPATH_KEY_FILE and CAREPATH_VAULT in docs/operations.md."
 _DATABASE_HINT = "Set CAREPATH_DATABASE_URL or --database-url, and start the database."
 
@@ -99,8 +137,10 @@ def _key_ports(settings: Settings) -> list[KeyPort]:
     """Who wraps master keys besides the key file. Raises ``Unusable``."""
     if settings.vault is None:
         return []
-    if settings.vault.scheme != "https" and settings.vault.host not in LOOPBACK:
+    if not is_safe(str(settings.vault)):
         raise Unusable("CAREPATH_VAULT would send keys over an open line", "Use https.")
+    from carepath.wiring.vault import VaultPort  # noqa: PLC0415 -- an HTTP client, which few need
+
     token = settings.vault_token
     port = VaultPort(
         address=str(settings.vault),

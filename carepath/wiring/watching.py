@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from carepath.delivery.alerts import Alerts, Calling, Smtp
+from carepath.delivery.receipts import Receipts
 from carepath.delivery.rounds import Rounds
 from carepath.service.alerts import Alerting
 from carepath.service.watch import Watch
@@ -50,13 +51,17 @@ def rounds(settings: Settings, opened: Database, told: Callable[[], None]) -> tu
     """What a server does beside answering; ``told`` is called when something was said. None where it is set so."""
     if not settings.watch:
         return ()
-    watching = Rounds("watch", watch_on(settings, opened).round, done=told)
-    return watching, Rounds("alerts", alerts_on(settings, opened).round)
+    return (
+        Rounds("receipts", Receipts(watch_on(settings, opened)).round, done=told),
+        Rounds("watch", watch_on(settings, opened).round, done=told),
+        Rounds("alerts", alerts_on(settings, opened).round),
+    )
 
 
 def once(settings: Settings, opened: Database) -> tuple[int, int]:
     """All that is due now: how many promises were looked at, and how many calls were tried."""
     watch, alerts = watch_on(settings, opened), alerts_on(settings, opened)
+    _all(Receipts(watch).round)
     return _all(watch.round), _all(alerts.round)
 
 

@@ -7,14 +7,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Final, NoReturn
 
 from carepath.delivery.relay import Relay
 from carepath.settings import Settings
 from carepath.wiring.deliveries import publisher
+from carepath.wiring.figures import served
 from carepath.wiring.logs import configure_logs
 from carepath.wiring.store import Unusable, open_as_set, service_on, tracing
 from consumers.alive import Sign
@@ -33,9 +32,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 def run(settings: Settings) -> NoReturn:
     """Work until stopped, and end the process, or replace it by a new one of itself. Raises ``Unusable``."""
     configure_logs()
-    loop = (
-        asyncio.Runner()
-    )  # not closed: Faust has tasks and threads that do not always end when they are told to
+    loop = asyncio.Runner()  # never closed: what Faust has begun does not always end when told to
     told = threading.Event()
     ending = loop.run(_live(settings, told))
     if traced := tracing(settings):
@@ -73,9 +70,10 @@ async def _live(settings: Settings, told: threading.Event) -> Ending:
         sign=Sign(settings.worker_id),
     )
     metrics, service = Metrics(), service_on(settings, opened)
+    figures = served(metrics.registry, settings.worker_metrics, "CAREPATH_WORKER_METRICS")
     worker = Worker(options, broker, service, committed=relay.wake, metrics=metrics)
     try:
-        with relay.running(), _telling(metrics, settings.worker_metrics):
+        with relay.running(), figures:
             async with publishing.running():
                 ending = await worker.run(_stop(told))
                 if ending is not Ending.STOPPED:  # else the time runs since the signal came
@@ -83,18 +81,6 @@ async def _live(settings: Settings, told: threading.Event) -> Ending:
     finally:
         opened.close()
     return ending
-
-
-@contextmanager
-def _telling(metrics: Metrics, address: str | None) -> Iterator[None]:
-    """Tell the worker's figures to whoever asks at the address."""
-    with ExitStack() as served:
-        try:
-            served.enter_context(metrics.served(address))
-        except OSError as fault:
-            told = f"a worker cannot listen at {address}: {fault.strerror}"
-            raise Unusable(told, "Set another CAREPATH_WORKER_METRICS.") from None
-        yield
 
 
 def _stop(told: threading.Event) -> asyncio.Event:

@@ -18,6 +18,7 @@ from fhir_mappings.bundle import JSON, Resources, identifiers, last_segment
 from fhir_mappings.codes import BARS_ERROR, BARS_EVENT, BARS_REASON, URI
 from fhir_mappings.dialects import common
 from fhir_mappings.dialects.dialect import Dialect, Told
+from fhir_mappings.dialects.focus import focus, the_only
 from fhir_mappings.elements import MOMENT, At, Place, codes
 from fhir_mappings.happened import OF_EVENT, TIMESTAMP, Times
 from fhir_mappings.identifiers import canonical
@@ -155,26 +156,17 @@ def _addressed(named: PartyRef) -> PartyRef:
 
 def _cast(parts: Resources, event: str) -> dict[str, JSON]:
     """The resources that play a part, by type: those in focus first."""
-    focus = list(parts.resolve_all(parts.header.get("focus"), parts.header))
+    named = focus(parts)
     booking = event.startswith("booking")
     about = "Appointment" if booking else "ServiceRequest"
-    found = {kind: _one(parts, kind, focus) for kind in (about, "ServiceRequest")}
+    found = {kind: the_only(parts, kind, named) for kind in (about, "ServiceRequest")}
     found["Patient"] = common.the_patient(parts)
     if event == "servicerequest-response":
-        found["Encounter"] = next((one for one in focus if _is(one, "Encounter")), None)
+        found["Encounter"] = next((one for one in named if _is(one, "Encounter")), None)
     if found[about] is None:
         text = f"The message has no {about}."
         parts.fault("required", text, parts.header, "focus")
     return {kind: resource for kind, resource in found.items() if resource}
-
-
-def _one(parts: Resources, kind: str, focus: list[JSON]) -> JSON | None:
-    candidates = [one for one in focus if _is(one, kind)] or parts.of(kind)
-    for other in candidates[1:]:
-        if other is not candidates[0]:
-            text = f"Two {kind} resources: MessageHeader.focus has to name one."
-            parts.fault("invariant", text, other)
-    return candidates[0] if candidates else None
 
 
 def _is(resource: JSON, kind: str) -> bool:

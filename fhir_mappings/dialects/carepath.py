@@ -11,6 +11,7 @@ from fhir_mappings.codes import PATHWAY_ACTIVITY, PATHWAY_EVENT
 from fhir_mappings.dialects import common
 from fhir_mappings.dialects.common import Draft
 from fhir_mappings.dialects.dialect import Dialect
+from fhir_mappings.dialects.focus import candidates, focus, the_only
 from fhir_mappings.elements import REFERENCES, Place, read_fields
 from fhir_mappings.happened import OCCURRED, OF_EVENT, RECORDED, TIMESTAMP, Times
 from fhir_mappings.options import Options
@@ -52,8 +53,8 @@ def message(parts: Resources, options: Options, source: bytes) -> Message | Refu
 
 def _cast(parts: Resources, code: EventCode) -> dict[str, JSON]:
     """The resources that the event is about, by type: those in focus, those they refer to, or the only one."""
-    focus = list(parts.resolve_all(parts.header.get("focus"), parts.header))
-    known = [*focus, *_referred(parts, focus)]
+    named = focus(parts)
+    known = [*named, *_referred(parts, named)]
     rule = RULES[code]
     wanted = dict.fromkeys((*SHAPES[code], *rule.focus, *_COMPANIONS.get(rule.family, ())))
     found = {kind: one for kind in wanted if (one := _one(parts, kind, known))}
@@ -74,13 +75,9 @@ _MANY: Final = frozenset(("RelatedPerson", "Patient", "MessageHeader"))
 
 
 def _one(parts: Resources, kind: str, known: list[JSON]) -> JSON | None:
-    candidates = [one for one in known if one["resourceType"] == kind] or parts.of(kind)
     if kind not in _MANY:
-        for other in candidates[1:]:
-            if other is not candidates[0]:
-                text = f"Two {kind} resources: MessageHeader.focus has to name one."
-                parts.fault("invariant", text, other)
-    return candidates[0] if candidates else None
+        return the_only(parts, kind, known)
+    return next(iter(candidates(parts, kind, known)), None)
 
 
 def _referred(parts: Resources, focus: list[JSON]) -> list[JSON]:

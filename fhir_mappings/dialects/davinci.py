@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Final
 
 from fhir_mappings import keys as of
-from fhir_mappings.bundle import JSON, Resources
+from fhir_mappings.bundle import Resources
 from fhir_mappings.codes import DAVINCI_EVENT
 from fhir_mappings.dialects import common
 from fhir_mappings.dialects.dialect import Dialect
+from fhir_mappings.dialects.focus import needed
 from fhir_mappings.elements import read_fields
 from fhir_mappings.happened import OF_EVENT, TIMESTAMP, Times
 from fhir_mappings.options import Options
@@ -34,7 +35,7 @@ def message(parts: Resources, options: Options, source: bytes) -> Message | Refu
     code = _EVENTS.get(parts.header["eventCoding"].get("code", ""))
     if code is None:
         return common.unknown_event(parts)
-    found = {"Patient": common.the_patient(parts), "Encounter": _encounter(parts)}
+    found = {"Patient": common.the_patient(parts), "Encounter": needed(parts, "Encounter")}
     draft = common.begin(
         parts,
         options,
@@ -48,14 +49,6 @@ def message(parts: Resources, options: Options, source: bytes) -> Message | Refu
     keys = of.stay(facts.identifiers or (), facts.episodes or (), draft.sender)
     keys = keys or of.start(facts.begins, draft.sender, options.zone)
     return common.finish(draft, facts, keys, source)
-
-
-def _encounter(parts: Resources) -> JSON | None:
-    found = parts.resolve_all(parts.header.get("focus"), parts.header)
-    one = next((resource for resource in found if resource["resourceType"] == "Encounter"), None)
-    if one is None:
-        parts.fault("required", "The message has no Encounter in focus.", parts.header, "focus")
-    return one
 
 
 def _facts(draft: common.Draft) -> StayFacts:

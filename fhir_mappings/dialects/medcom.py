@@ -16,6 +16,7 @@ from fhir_mappings.bundle import JSON, Resources, identifier, identifiers
 from fhir_mappings.codes import MEDCOM_ACTIVITY, MEDCOM_EVENT, MEDCOM_LEAVE_PERIOD
 from fhir_mappings.dialects import common
 from fhir_mappings.dialects.dialect import Dialect
+from fhir_mappings.dialects.focus import needed
 from fhir_mappings.elements import MOMENT, PAYLOAD, At, Extension, Place, codes, read_fields
 from fhir_mappings.happened import OCCURRED, OF_EVENT, RECORDED, TIMESTAMP, Source, Times
 from fhir_mappings.options import Options
@@ -78,7 +79,7 @@ def message(parts: Resources, options: Options, source: bytes) -> Message | Refu
 def _notification(parts: Resources, options: Options, source: bytes) -> Message | Refusal:
     provenance = common.provenance(parts) or {}
     patient = common.the_patient(parts)
-    encounter = _focus(parts, "Encounter")
+    encounter = needed(parts, "Encounter")
     code, activity = _event(parts, provenance, _NOTIFICATIONS)
     code, activity = _death(parts, provenance, patient or {}, (code, activity))
     draft = common.begin(
@@ -141,7 +142,7 @@ def _stay(draft: common.Draft, encounter: JSON, patient: JSON) -> StayFacts:
 def _communication(parts: Resources, options: Options, source: bytes) -> Message | Refusal:
     provenance = common.provenance(parts) or {}
     patient = common.the_patient(parts)
-    communication = _focus(parts, "Communication")
+    communication = needed(parts, "Communication")
     code, activity = _event(parts, provenance, _COMMUNICATIONS)
     draft = common.begin(
         parts,
@@ -237,15 +238,6 @@ _STANDARDS: Final[Mapping[str, Callable[[Resources, Options, bytes], Message | R
     "care-communication-message": _communication,
     "acknowledgement-message": _acknowledgement,
 }
-
-
-def _focus(parts: Resources, kind: str) -> JSON | None:
-    """The resource in focus, of the type that the standard has there."""
-    found = parts.resolve_all(parts.header.get("focus"), parts.header)
-    one = next((resource for resource in found if resource["resourceType"] == kind), None)
-    if one is None:
-        parts.fault("required", f"The message has no {kind} in focus.", parts.header, "focus")
-    return one
 
 
 def _event(parts: Resources, provenance: JSON, known: Mapping[str, Step]) -> Step:

@@ -13,3 +13,5 @@ DIALECTS: Final = (
     davinci.DIALECT,
     bars.DIALECT,
 )
+
+NAMED: Final = {dialect.name: dialect for dialect in DIALECTS}

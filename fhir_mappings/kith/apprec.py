@@ -13,6 +13,7 @@ from lxml import etree
 
 from fhir_mappings.codes import BROKER_NAME
 from fhir_mappings.kith import names
+from fhir_mappings.kith.heads import numbers
 from fhir_mappings.kith.local_times import local_text
 from fhir_mappings.kith.messages import ENCODINGS
 from fhir_mappings.kith.parties import Level, levels
@@ -20,6 +21,7 @@ from fhir_mappings.kith.reading import Element, Reading, split
 from fhir_mappings.options import OSLO
 from fhir_mappings.reply import Reply
 from fhir_mappings.xml_parsing import root_of
+from pathways.parties import PartyRef
 from pathways.refusals import Issue, Refusal
 
 UNKNOWN: Final = "ukjent"
@@ -83,7 +85,11 @@ def coded(reply: Reply) -> Coded:
 
 def write(source: bytes, reply: Reply) -> bytes:
     """The AppRec to ``source``; the same reply gives the same bytes."""
-    head = head_of(source)
+    return answer(head_of(source), reply)
+
+
+def answer(head: Head, reply: Reply) -> bytes:
+    """The AppRec to the message with that head."""
     root = etree.Element(_q("AppRec"), nsmap={None: names.APPREC_11})
     _code(root, "MsgType", "APPREC", "Applikasjonskvittering")
     _text(root, "MIGversion", "v1.1 2012-02-15")
@@ -161,6 +167,11 @@ def _parties(reading: Reading, top: Element) -> tuple[tuple[Level, ...], tuple[L
         if any(told):
             return told
     return (), ()
+
+
+def level(party: PartyRef) -> Level:
+    """A party as the only level that is told of it."""
+    return Level("Inst", party.name, tuple(numbers(party)))
 
 
 # --- elements

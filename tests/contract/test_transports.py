@@ -1,15 +1,16 @@
 """Sending over receivers' own networks, as both stores keep it: the cursor, the leases, what became of each message."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, event, select, text
 from typer.testing import Result
 
 from carepath.cli.deliveries import app
 from carepath.cli.output import Trouble
-from carepath.store import feed, numbering, retention, streams, tables, transports
+from carepath.store import deliveries, feed, numbering, retention, streams, tables, transports
 from carepath.store.database import Database
 from carepath.store.deliveries import Delivery
 from carepath.store.feed import Item
@@ -17,7 +18,7 @@ from carepath.store.retention import Cutoffs
 from carepath.store.transports import Again, Cursor, Judged, Refused, State
 from pathways.parties import Party
 from tests.contract.commands import Cli, Commands, done
-from tests.contract.stored import granted, opened, sent, taken_in
+from tests.contract.stored import granted, opened, put, sent, taken_in
 
 SOON, LATE = 1_000_000_000, 9_000_000_000
 PARTY = Party("north", "Nord", dialect="hl7v2", transport="mllp://north.example:2575")
@@ -64,7 +65,8 @@ def item(database: Database, number: int) -> Item:
 def begin(database: Database, number: int, now: int = 5) -> transports.Sending:
     """It is about to be sent."""
     with database.write() as conn:
-        return transports.begin(conn, item(database, number), "north", f"MSG{number}", now)
+        told = ("north", "mllp", f"MSG{number}", now)
+        return transports.begin(conn, item(database, number), *told)
 
 
 def settle(database: Database, number: int, judged: Judged, holder: str = "me") -> None:
@@ -74,10 +76,10 @@ def settle(database: Database, number: int, judged: Judged, holder: str = "me") 
         transports.move(conn, "north", holder, number - 1, number, 7)
 
 
-def again(database: Database, number: int, later: Again, *, unsure: bool) -> None:
+def again(database: Database, number: int, later: Again) -> None:
     """It has to be sent again."""
     with database.write() as conn:
-        transports.again(conn, f"n{number - 1}", "north", "me", later, unsure=unsure)
+        transports.again(conn, f"n{number - 1}", "north", "me", later)
 
 
 def cursor(database: Database, holder: str = "me") -> Cursor | None:
@@ -89,7 +91,7 @@ def cursor(database: Database, holder: str = "me") -> Cursor | None:
 def listed(database: Database) -> Delivery:
     """What the operator sees of it."""
     with database.read() as conn:
-        [found] = transports.listed(conn)
+        [found] = deliveries.listed(conn, deliveries.NETWORKS)
         return found
 
 
@@ -113,7 +115,7 @@ def test_a_network_gets_what_comes_from_then_on(database: Database) -> None:
     assert (listed(database).over, listed(database).published) == ("edi", 1)
     follow(database, Party("north", "Nord"))
     with database.read() as conn:
-        assert transports.listed(conn) == []
+        assert deliveries.listed(conn, deliveries.NETWORKS) == []
     follow(database, PARTY)
     assert (listed(database).published, listed(database).waiting) == (3, 0)
 
@@ -130,7 +132,7 @@ def test_one_holder_at_a_time_and_never_too_early(database: Database) -> None:
         transports.keep(conn, ["north"], "me", LATE)
     assert claim(database, "other", now=SOON + 1) == []
     begin(database, 1)
-    again(database, 1, Again(LATE + 5, "no connection"), unsure=False)
+    again(database, 1, Again(LATE + 5, "no connection"))
     assert (listed(database).fault, cursor(database)) == ("no connection", Cursor(sent=0, tries=1))
     with database.write() as conn:
         transports.release(conn, "north", "other")  # not its own
@@ -139,9 +141,24 @@ def test_one_holder_at_a_time_and_never_too_early(database: Database) -> None:
     assert claim(database, "other", now=LATE + 5) == ["north"]
     assert cursor(database) is None
     with database.write() as conn:
-        transports.pause(conn, "north", paused=True)
+        deliveries.pause(conn, deliveries.NETWORKS, "north", paused=True)
     assert cursor(database, "other") is None
     assert claim(database, "third", now=LATE * 3) == []
+
+
+def test_who_waits_has_not_tried(database: Database) -> None:
+    """Nothing is sent before then, and what failed is not more than before."""
+    claim(database)
+    begin(database, 1)
+    again(database, 1, Again(0, "no answer", unsure=True))
+    with database.write() as conn:
+        transports.wait(conn, "north", "me", Again(LATE, "not known yet"))
+        transports.wait(conn, "north", "other", Again(0, "not its own"))
+        transports.release(conn, "north", "me")
+    assert listed(database).fault == "not known yet"
+    assert claim(database, now=LATE - 1) == []
+    assert claim(database, now=LATE) == ["north"]
+    assert cursor(database) == Cursor(sent=0, tries=1)
 
 
 # --- one message
@@ -152,10 +169,10 @@ def test_what_may_have_been_sent_is_known(database: Database) -> None:
     claim(database)
     assert begin(database, 1).state is State.WAITING
     assert begin(database, 1, now=6).state is State.SENDING
-    assert begin(database, 1, now=7).tried == 5
-    again(database, 1, Again(0, "no answer"), unsure=True)
+    assert begin(database, 1, now=7).tried == 6
+    again(database, 1, Again(0, "no answer", unsure=True))
     assert begin(database, 1).state is State.SENDING
-    again(database, 1, Again(0, "no connection"), unsure=False)
+    again(database, 1, Again(0, "no connection"))
     assert begin(database, 1).state is State.WAITING
     settle(database, 1, Judged(state=State.SENT, reference="edi-1"))
     assert begin(database, 1).state is State.SENT
@@ -193,7 +210,7 @@ def test_a_cursor_that_was_set_back_stays_there(database: Database) -> None:
         settle(database, number, Judged(state=State.SENT, reference=f"r{number}"))
     begin(database, 3)
     with database.write() as conn:
-        transports.replay(conn, "north", 1)
+        deliveries.replay(conn, deliveries.NETWORKS, "north", 1)
     settle(database, 3, Judged(state=State.SENT))
     stands = listed(database)
     assert (stands.published, stands.replay_upto, stands.unconfirmed) == (1, 2, 1)
@@ -216,6 +233,40 @@ def test_content_waits_until_the_network_has_it(database: Database) -> None:
         begin(database, number)
         settle(database, number, Judged(state=State.SENT))
     assert retention.expire(database, cutoffs, dry_run=True)["messages' own bytes"] == 2
+
+
+def test_what_is_confirmed_is_not_read(database: Database) -> None:
+    """However much there is: both databases go by the index of what is not."""
+    state = {"party": "north", "carrier": "mllp", "message_id": "m", "tried": 5}
+    done = {**state, "state": State.CONFIRMED, "settled": 6}
+    put(database, tables.sent_on, *({**done, "item": f"c{n}", "number": n} for n in range(5000)))
+    begin(database, 1)
+    with database.write() as conn:
+        conn.execute(text("ANALYZE"))
+    asked: tuple[Callable[[Connection], object], ...] = (
+        lambda conn: transports.unsure(conn, "mllp"),
+        transports.unconfirmed_since,
+        lambda conn: transports.refused(conn, "north"),
+        lambda conn: deliveries.listed(conn, deliveries.NETWORKS),
+    )
+    for ask in asked:
+        assert "ix_sent_on_unconfirmed" in plan(database, ask)
+
+
+def plan(database: Database, ask: Callable[[Connection], object]) -> str:
+    """How the database goes about what is asked."""
+    asked: list[tuple[str, Any]] = []
+    with database.read() as conn:
+
+        def note(*told: Any) -> None:
+            asked.append(told[2:4])
+
+        event.listen(conn, "before_cursor_execute", note)
+        ask(conn)
+        event.remove(conn, "before_cursor_execute", note)
+        [(statement, values)] = [told for told in asked if "sent_on" in told[0]]
+        explain = "EXPLAIN QUERY PLAN" if conn.dialect.name == "sqlite" else "EXPLAIN"
+        return str(conn.exec_driver_sql(f"{explain} {statement}", values).all())
 
 
 # --- EDI's notifications
@@ -255,7 +306,7 @@ def test_the_operator_sees_and_mends(cli: Cli, database: Database) -> None:
     begin(database, 1)
     settle(database, 1, Judged(state=State.REFUSED, reason="AE: 204 Unknown key identifier"))
     begin(database, 2)
-    again(database, 2, Again(LATE, "no connection"), unsure=False)
+    again(database, 2, Again(LATE, "no connection"))
     [line] = done(cli("list")).splitlines()[1:]
     assert line.split()[:5] == ["north", "mllp", "3", "1", "2"]
     assert line.rstrip().endswith("no connection, 1 refused")

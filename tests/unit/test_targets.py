@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 import httpcore
@@ -11,7 +11,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from carepath.delivery.calls import Answer, Call, Fault, calling
-from carepath.delivery.targets import Forbidden, Guarded, Unresolved, is_public, problem
+from carepath.delivery.targets import (
+    Forbidden,
+    Guarded,
+    Reach,
+    Unresolved,
+    is_public,
+    problem,
+)
 
 PUBLIC = [
     "https://ke.example/hook",
@@ -71,16 +78,19 @@ REFUSED = [
 ]
 
 
+STRICT = Reach()
+
+
 @pytest.mark.parametrize("url", PUBLIC)
 def test_public_endpoints_may_be_called(url: str) -> None:
     """By name or by address, whatever the port."""
-    assert problem(url, allow_loopback=False) is None
+    assert problem(url, reach=STRICT) is None
 
 
 @pytest.mark.parametrize("url", REFUSED)
 def test_others_are_refused_in_words(url: str) -> None:
     """However the address is spelt; and nothing of the URL is in the words."""
-    told = problem(url, allow_loopback=False)
+    told = problem(url, reach=STRICT)
     assert told is not None
     assert "127" not in told
 
@@ -88,10 +98,34 @@ def test_others_are_refused_in_words(url: str) -> None:
 def test_loopback_is_for_tests() -> None:
     """The setting lets this machine in, with and without TLS, and nobody else."""
     for here in ("127.0.0.1:1", "localhost:1", "[::1]:1", "127.9.9.9"):
-        assert problem(f"http://{here}/", allow_loopback=True) is None
-        assert problem(f"https://{here}/", allow_loopback=True) is None
+        assert problem(f"http://{here}/", reach=Reach(loopback=True)) is None
+        assert problem(f"https://{here}/", reach=Reach(loopback=True)) is None
     for other in ("http://10.0.0.1/", "http://ke.example/", "https://127.1/", "https://10.0.0.1/"):
-        assert problem(other, allow_loopback=True) is not None
+        assert problem(other, reach=Reach(loopback=True)) is not None
+
+
+def test_networks_of_the_operators_own_may_be_called() -> None:
+    """By address or by any name in full, over https; not what else is private."""
+    own = Reach(private=(ip_network("10.20.0.0/16"), ip_network("fd12::/16")))
+    for url in ("https://10.20.3.4/", "https://[fd12::1]/", "https://ehr.hospital.internal/"):
+        assert problem(url, reach=own) is None
+    for url in ("http://10.20.3.4/", "https://10.21.3.4/", "https://ehr/", "https://localhost/"):
+        assert problem(url, reach=own) is not None
+
+
+@given(st.ip_addresses())
+@example(IPv4Address("169.254.169.254"))
+@example(IPv4Address("100.100.100.200"))
+@example(IPv6Address("fd00:ec2::254"))
+@example(IPv6Address("::ffff:127.0.0.1"))
+def test_no_network_lets_in_this_machine_or_a_clouds_secrets(address: Any) -> None:
+    """However wide it is written."""
+    every = Reach(private=(ip_network("0.0.0.0/0"), ip_network("::/0")))
+    inner = getattr(address, "ipv4_mapped", None) or address
+    never = inner.is_loopback or inner.is_link_local or inner.is_multicast or inner.is_unspecified
+    clouds = {"100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"}
+    if (never or str(inner) in clouds) and not is_public(address):
+        assert not every.holds(address)
 
 
 @pytest.mark.parametrize(
@@ -130,15 +164,15 @@ def test_only_what_is_given_out_is_public(address: Any) -> None:
 def test_any_text_is_judged(text: str) -> None:
     """Whatever is written, it is refused or can be called, and never an error."""
     for url in (text, f"https://{text}", f"https://ke.example/{text}", f"https://[{text}]/"):
-        told = problem(url, allow_loopback=False)
+        told = problem(url, reach=STRICT)
         assert told is None or told
 
 
-def connect(host: str, *, allow_loopback: bool = False, port: int = 1) -> None:
+def connect(host: str, *, reach: Reach = STRICT, port: int = 1) -> None:
     """What httpcore does for a connection."""
 
     async def go() -> None:
-        guarded = Guarded(allow_loopback=allow_loopback)
+        guarded = Guarded(reach=reach)
         try:
             stream = await guarded.connect_tcp(host, port, timeout=2)
             await stream.aclose()
@@ -172,7 +206,7 @@ def test_a_name_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         asked = resolved(monkeypatch, "127.0.0.1")
-        connect("ke.example", allow_loopback=True, port=port)
+        connect("ke.example", reach=Reach(loopback=True), port=port)
     assert asked == ["ke.example"]
 
 
@@ -180,7 +214,7 @@ def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the first does not answer."""
     with socket.create_server(("127.0.0.2", 0)) as listening:
         resolved(monkeypatch, "127.0.0.1", "127.0.0.2")
-        connect("ke.example", allow_loopback=True, port=listening.getsockname()[1])
+        connect("ke.example", reach=Reach(loopback=True), port=listening.getsockname()[1])
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,17 +222,17 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unresolved):
         connect(f"{'a' * 64}.example")
     with pytest.raises(httpcore.ConnectError):
-        connect("127.0.0.1", allow_loopback=True)
+        connect("127.0.0.1", reach=Reach(loopback=True))
     resolved(monkeypatch)
     with pytest.raises(Unresolved):
         connect("ke.example")
 
 
-def post(url: str, *, allow_loopback: bool = False) -> Answer:
+def post(url: str, *, reach: Reach = STRICT) -> Answer:
     """A call."""
 
     async def go() -> Answer:
-        async with calling(allow_loopback=allow_loopback) as caller:
+        async with calling(reach=reach) as caller:
             return await caller.post(Call(url, ("A: b",), "application/fhir+json", b"{}", 5))
 
     return asyncio.run(go())
@@ -213,7 +247,7 @@ def test_a_call_judges_again(monkeypatch: pytest.MonkeyPatch) -> None:
         resolved(monkeypatch, "127.0.0.1")
         assert post(f"https://ke.example:{port}/") == Answer(None, Fault.NO_RESPONSE)
         plain = f"http://ke.example:{port}/"
-        assert post(plain, allow_loopback=True) == Answer(None, Fault.NO_RESPONSE)
+        assert post(plain, reach=Reach(loopback=True)) == Answer(None, Fault.NO_RESPONSE)
         with pytest.raises(TimeoutError):
             listening.accept()
 
@@ -230,7 +264,7 @@ def answered(answer: bytes) -> Answer:
     async def go() -> Answer:
         server = await asyncio.start_server(talk, "127.0.0.1")
         port = server.sockets[0].getsockname()[1]
-        async with server, calling(allow_loopback=True) as caller:
+        async with server, calling(reach=Reach(loopback=True)) as caller:
             return await caller.post(Call(f"http://127.0.0.1:{port}/", (), "a/b", b"{}", 5))
 
     return asyncio.run(go())
