@@ -10,10 +10,12 @@ from starlette.responses import Response
 from carepath.api.context import Context, context_of
 from carepath.api.exchange import check_accepted, fhir_response, viewer_of
 from carepath.service.terms import NORWAY
-from carepath.store.resources import Viewer
+from carepath.store.rights import Viewer
 from carepath.store.stays import Stay, stay
 from fhir_mappings.payment import Reckoned, parameters
 from pathways.events import EventCode
+from pathways.messages import Record
+from pathways.parties import Directory, Party
 from pathways.payment import payment_days
 
 
@@ -25,7 +27,7 @@ async def payment_days_(request: Request) -> Response:
     found = await context.ask_as(viewer, _known, context, id_, viewer)
     if found is None or not _was_told(found):
         raise HTTPException(404)
-    return fhir_response(parameters(_reckoned(context, found, datetime.now(UTC))))
+    return fhir_response(parameters(_reckoned(context, found, viewer, datetime.now(UTC))))
 
 
 def _known(conn: Any, context: Context, id_: str, viewer: Viewer) -> Stay | None:
@@ -35,15 +37,28 @@ def _known(conn: Any, context: Context, id_: str, viewer: Viewer) -> Stay | None
 
 def _was_told(found: Stay) -> bool:
     """Money is between those who know that the patient is ready; a stay without readiness has no days for anybody."""
-    ready = [r.id for r in found.records if r.code is EventCode.DISCHARGE_READY]
-    return not ready or not found.seen.isdisjoint(ready)
+    ready = _ready(found)
+    return not ready or not found.seen.isdisjoint(r.id for r in ready)
 
 
-def _reckoned(context: Context, found: Stay, now: datetime) -> Reckoned:
-    today = NORWAY.local_day(now)
+def _ready(found: Stay) -> list[Record]:
+    return [r for r in found.records if r.code is EventCode.DISCHARGE_READY]
+
+
+def _is_side(found: Stay, payer: Party | None, viewer: Viewer, directory: Directory) -> bool:
+    """Whoever is owed or owes: what the days follow from is theirs to know (the regulation's §§ 8, 10, 11 and 13)."""
+    owed = {directory.house(r.sender) for r in _ready(found)}
+    owes = {directory.house(payer.key)} if payer else set()
+    return viewer.knows_whole or directory.house(viewer.reader or "") in owed | owes
+
+
+def _reckoned(context: Context, found: Stay, viewer: Viewer, now: datetime) -> Reckoned:
+    today, directory = NORWAY.local_day(now), context.parties.current
     tariff = context.tariff
     number = found.municipality
-    payer = context.parties.current.municipality(number, now) if number else None
+    payer = directory.municipality(number, now) if number else None
+    if not _is_side(found, payer, viewer, directory):
+        found = found.as_told
     promises = found.thread.promises
     return Reckoned(
         stay=found.thread.id,

@@ -3,7 +3,8 @@
 https://hl7.org/fhir/R4/messageheader-operation-process-message.html
 """
 
-from starlette.concurrency import run_in_threadpool
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,9 +22,8 @@ from carepath.api.exchange import (
 from carepath.api.negotiation import Format, media_type
 from carepath.service import Answer, Submission, Verdict
 from carepath.service.answers import in_dialect, refused
-from fhir_mappings import formats, inbound
+from fhir_mappings import formats
 from fhir_mappings.dialects.bars import DIALECT as BARS
-from fhir_mappings.dialects.dialect import Dialect
 
 
 async def process_message(request: Request) -> Response:
@@ -38,7 +38,7 @@ async def process_message(request: Request) -> Response:
     context = context_of(request)
     dialect = BARS if nhs_headers.speaks(request) else None
     if dialect and (wrong := nhs_headers.objection(request)):
-        return _said(refused(wrong), dialect)
+        return _said(replace(refused(wrong), format=dialect.name))
     source = await whole_body(request, context.max_bytes)
     check_is(format_, source, "Bundle")
     organisation = actor_of(request).party  # a citizen sends as no organisation
@@ -53,11 +53,10 @@ async def process_message(request: Request) -> Response:
         return Response(status_code=200)
     if answer.verdict is Verdict.ACCEPTED:
         return Response(answer.body, answer.status, media_type=FHIR_JSON)
-    # reads the message again, which may be long: not in the event loop
-    return _said(answer, dialect or await run_in_threadpool(inbound.dialect_of, source))
+    return _said(replace(answer, format=dialect.name) if dialect else answer)
 
 
-def _said(answer: Answer, dialect: Dialect | None) -> Response:
+def _said(answer: Answer) -> Response:
     """In the words of the dialect that was spoken."""
-    status, body = in_dialect(answer, dialect)
+    status, body = in_dialect(answer)
     return Response(body, status, media_type=FHIR_JSON)

@@ -11,7 +11,8 @@ import orjson
 
 from carepath.store.arrivals import Arrival
 from carepath.store.positions import Origin
-from fhir_mappings.dialects.dialect import Dialect, Told
+from fhir_mappings.dialects.dialect import Told
+from fhir_mappings.dialects.table import NAMED
 from fhir_mappings.outcome import issues, outcome
 from fhir_mappings.receipt import receipt
 from fhir_mappings.reply import Reply, told
@@ -68,6 +69,7 @@ class Submission:
 class Answer:
     """The definitive answer; ``body`` is FHIR JSON, empty when ``status`` is 204.
 
+    ``format``: what the message was in (``Message.format``), where that can be told.
     ``refusal`` and ``parked`` say why, when it is refused or parked now; a repeat has the bytes of then, and ``at``
     is when those were made, where they are kept.
     """
@@ -81,6 +83,7 @@ class Answer:
     patient: str | None = None
     refusal: Refusal | None = None
     parked: str | None = None
+    format: str | None = None
 
 
 def accepted(
@@ -117,6 +120,7 @@ def refused(refusal: Refusal, message_id: str | None = None) -> Answer:
         body=orjson.dumps(outcome(refusal.issues)),
         message_id=message_id,
         refusal=refusal,
+        format=refusal.format,
     )
 
 
@@ -132,8 +136,9 @@ def reply(answer: Answer, source: bytes, now: datetime) -> Reply:
     )
 
 
-def in_dialect(answer: Answer, dialect: Dialect | None) -> tuple[int, bytes]:
-    """Status and body of an answer, by the rules of a dialect that has its own for refusals and repeats."""
+def in_dialect(answer: Answer) -> tuple[int, bytes]:
+    """Status and body of an answer, by the rules of its dialect where that has its own for refusals and repeats."""
+    dialect = NAMED.get(answer.format or "")
     repeat = answer.verdict is Verdict.DUPLICATE and answer.status == 200
     if dialect is None or dialect.answer is None or not (repeat or answer.status >= 400):
         return answer.status, answer.body

@@ -8,7 +8,7 @@ from uuid import uuid4
 from carepath.service import typed as told
 from carepath.service.typed import Typing, Unfit
 from fhir_mappings import keys as of
-from fhir_mappings.codes import DNR, FNR
+from fhir_mappings.identifiers import national
 from pathways.events import RULES, WHOLE, Activity, EventCode, Family
 from pathways.facts import ReportFacts
 from pathways.messages import Author, Destination, Key, KeyRank, Message, Patient
@@ -110,7 +110,7 @@ def named(number: Identifier) -> Identifier:
     value = number.value
     if number.system or len(value) != _NATIONAL or not value.isdecimal():
         return number
-    return Identifier(DNR if value[0] > "3" else FNR, value)
+    return national(value)
 
 
 def _about(

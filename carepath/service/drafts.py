@@ -19,7 +19,7 @@ from fhir_mappings.identifiers import birth_date
 from pathways.access import CITIZENS, Actor
 from pathways.events import RULES, WHOLE, Activity, EventCode, Family
 from pathways.facts import Facts
-from pathways.messages import Author, Destination, Key, Message, Patient
+from pathways.messages import Author, Destination, Key, Message, Patient, Record, stable_id
 from pathways.moments import Moment
 from pathways.parties import Directory, Identifier, Party, PartyRef
 
@@ -55,6 +55,20 @@ class Draft:
     copies: Sequence[str] = ()
     sender: str | None = None
     after: str | None = None
+
+
+def withdrawal(record: Record, matter: Matter | None) -> Draft:
+    """That a message does not hold, from who sent it; the same each time it is made, so that it is said once."""
+    return Draft(
+        code=record.code,
+        facts=record.facts,
+        patient=record.patient,
+        id=stable_id("undo", record.sender, record.message_id),
+        matter=matter,
+        activity=Activity.CANCEL,
+        target=record.message_id,
+        sender=record.sender,
+    )
 
 
 class UnknownParty(Exception):

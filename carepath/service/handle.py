@@ -6,7 +6,7 @@ when the transaction itself fails, the batch is halved until the guilty one stan
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -242,7 +242,8 @@ class Service:
                 if submission.origin:
                     streamed.turned_away(submission, arrival.refusal, arrival.message_id)
             else:
-                answer = intake.take(arrival, again=submission.again is not None)
+                taken = intake.take(arrival, again=submission.again is not None)
+                answer = replace(taken, format=arrival.message.format)
                 if submission.origin:
                     streamed.answered(submission, arrival, answer)
                 if submission.again:
@@ -261,7 +262,7 @@ class Service:
         if isinstance(reading, TurnedAway):
             return reading
         arrival = self._arrival(submission, reading, now)
-        return TurnedAway(arrival, reading.id) if isinstance(arrival, Refusal) else arrival
+        return _turned_away(arrival, reading) if isinstance(arrival, Refusal) else arrival
 
 
 def _named(connection: Connection, readings: Readings) -> Readings:
@@ -272,7 +273,11 @@ def _named(connection: Connection, readings: Readings) -> Readings:
 
 def _failed(reading: Reading) -> TurnedAway:
     """What becomes of it when we cannot take it in; what is wrong by itself stays so."""
-    return reading if isinstance(reading, TurnedAway) else TurnedAway(_FAULT, reading.id)
+    return reading if isinstance(reading, TurnedAway) else _turned_away(_FAULT, reading)
+
+
+def _turned_away(refusal: Refusal, message: Message) -> TurnedAway:
+    return TurnedAway(replace(refusal, format=message.format), message.id)
 
 
 def _refused(away: TurnedAway) -> Answer:

@@ -24,6 +24,5 @@ def made(whole: Thread, records: Sequence[Record], directory: Directory) -> Mapp
     """What shows a matter as these of its records alone make it; ``whole`` says only which matter it is."""
     part = Matter(fold(whole, records), [*records], whole=True)
     return {
-        (view.type, view.id): Made(view.resource, indexed(view.resource))
-        for view in of_matter(part, directory)
+        (view.type, view.id): Made(view.resource, indexed) for view in of_matter(part, directory)
     }

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 from carepath import texts
 from carepath.texts import ZONE
 from fhir_mappings.codes import HER_ID, ORGANISATION_NUMBER
+from fhir_mappings.identifiers import canonical
 from fhir_mappings.profile import SHAPES
 from pathways.events import RULES, EventCode
 from pathways.facts import Facts
@@ -17,6 +18,8 @@ from pathways.moments import Moment, on_day
 from pathways.parties import Identifier, PartyRef
 
 _DAY: Final = len("2026-03-20")
+_DIGITS: Final = 9
+"""Of a number: FHIR's have 32 bits."""
 _YES_NO: Final = {"yes": True, "ja": True, "true": True, "no": False, "nei": False, "false": False}
 _ANY: Final = frozenset(("relatives",))  # stands in a resource of its own for each
 
@@ -67,7 +70,7 @@ def field_types(code: EventCode) -> Mapping[str, Any]:
 def facts(code: EventCode, settings: Iterable[str], typing: Typing) -> Facts:
     """The facts of an event from ``field=value`` texts; a field of many values may be given several times.
 
-    ``field=`` says that there are none any more, where there may be many. Raises ``Unfit`` that names the field.
+    Raises ``Unfit`` that names the field.
     """
     known = field_types(code)
     told: dict[str, Any] = {}
@@ -76,7 +79,7 @@ def facts(code: EventCode, settings: Iterable[str], typing: Typing) -> Facts:
         if not equals or name not in known:
             raise Unfit(name, text, "field", event=code, fields=", ".join(known))
         several = get_origin(known[name]) is tuple
-        value = () if several and not text else checked(name, known[name], text, typing)
+        value = checked(name, known[name], text, typing)
         told[name] = (*told.get(name, ()), *value) if several else value
     return RULES[code].facts(**told)
 
@@ -152,7 +155,7 @@ def _yes_or_no(text: str, _: Typing) -> bool:
 
 
 def _number(text: str, _: Typing) -> int:
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _DIGITS:
         raise _Unusable("number")
     return int(text)
 
@@ -181,6 +184,12 @@ def identifier(text: str, _: Typing) -> Identifier:
     if not value:
         raise _Unusable("identifier")
     return Identifier(system if bar else "", value)
+
+
+def number(text: str) -> Identifier:
+    """A patient's number as people look for it: ``system|value``, or the value alone; nothing of it is checked."""
+    system, _, value = text.rpartition("|")
+    return Identifier(canonical(system), value)
 
 
 def party(text: str, typing: Typing) -> PartyRef:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, insert, or_, select
 
 from carepath.store import glass
 from carepath.store.blind import Keys
@@ -110,10 +110,22 @@ class Asked:
 
 
 def listed(
-    conn: Connection, keys: Keys, asked: Asked, *, limit: int, before: str | None = None
+    conn: Connection,
+    keys: Keys,
+    asked: Asked,
+    *,
+    limit: int,
+    before: str | None = None,
+    but: str | None = None,
 ) -> list[Line]:
-    """At most ``limit`` lines, newest first; only those before the line ``before``, where it is given."""
+    """At most ``limit`` lines, newest first; only those before the line ``before``, where it is given.
+
+    ``but``: the person (``Actor.person``) whose own lines are left out.
+    """
     wanted = select(access_log).where(*_where(asked))
+    if but is not None:
+        who = access_log.c.person
+        wanted = wanted.where(or_(who.is_(None), who != but))
     if before is not None:
         wanted = wanted.where(access_log.c.id < before)
     newest_first = wanted.order_by(access_log.c.id.desc()).limit(limit)

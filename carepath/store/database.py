@@ -4,14 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import NullPool
@@ -222,7 +217,20 @@ def upgrade(connection: Connection, version: str | None = None) -> None:
 
 
 def _move(connection: Connection, stands: str | None, to: str | None) -> None:
-    config = _alembic()
+    if stands is None or (to or newest_schema_version()) != stands:
+        _run_migrations(connection, stands, to)
+    if to is None:
+        walls.build(connection)
+
+
+def _run_migrations(connection: Connection, stands: str | None, to: str | None) -> None:
+    """Alembic takes a tenth of a second to load, and a process seldom needs it."""
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     if stands is not None and to is not None and to < stands:  # versions are numbers of four digits
         try:
@@ -231,27 +239,29 @@ def _move(connection: Connection, stands: str | None, to: str | None) -> None:
             raise KeptBack(str(fault)) from None
     else:
         command.upgrade(config, to or "head")
-        if to is None:
-            walls.build(connection)
+
+
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 def schema_version(connection: Connection) -> str | None:
     """The migration the database stands at."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return version
 
 
-def newest_schema_version() -> str | None:
+def newest_schema_version() -> str:
     """The migration this code needs."""
-    return ScriptDirectory.from_config(_alembic()).get_current_head()
+    return max(_versions())
 
 
 def is_known_schema(revision: str | None) -> bool:
     """Whether this release or one before it made that schema; ``None``: there is none yet."""
-    every = ScriptDirectory.from_config(_alembic()).walk_revisions()
-    return revision is None or any(script.revision == revision for script in every)
+    return revision is None or revision in _versions()
 
 
-def _alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
+def _versions() -> set[str]:
+    """All migrations; their files begin with what they are called, four digits."""
+    return {file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py")}

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from carepath.store.indexing import Found
-from carepath.store.parts import seen
+from carepath.store.parts import filled, seen
 from carepath.store.resources import Stored, Viewer, each, given, newest, stored, visible
 from carepath.store.rights import partly
 from carepath.store.tables import resource_dates, resources
@@ -57,8 +57,6 @@ CARE: Final[Mapping[str, Care | None]] = {
     "Provenance": Care("when"),
 }
 """What is about a patient, in the order it is given; and when that was."""
-AT_ONCE: Final = 50
-"""Rows at least that are read where those before were not all to be shown."""
 _DONE: Final = ("completed", "cancelled", "rejected", "failed", "revoked", "entered-in-error")
 _RANKS: Final = {type_: rank for rank, type_ in enumerate(CARE)}
 
@@ -90,6 +88,8 @@ def total(conn: Connection, asked: Everything) -> int:
     """How many there are on all pages."""
     part, where = partly(asked.viewer), _where(asked)
     whole = select(func.count()).select_from(resources).where(*where, not_(part))
+    if asked.viewer.knows_whole:
+        return conn.execute(whole).scalar_one()
     rows = [
         stored(row) for row in conn.execute(newest(asked.viewer).where(*where, part)).mappings()
     ]
@@ -105,15 +105,14 @@ def page(
     """
     rank = case(_RANKS, value=resources.c.type, else_=len(_RANKS))
     wanted = newest(asked.viewer).where(*_where(asked)).order_by(rank, resources.c.id)
-    found: list[Stored] = []
-    size = most = count + more
-    while len(found) < most:
-        begin = () if after is None else (_behind(rank, after),)
-        rows = [*conn.execute(wanted.where(*begin).limit(size)).mappings()]
-        found += _seen(conn, [*map(stored, rows)], asked)
-        if len(rows) < size:
-            break
-        after, size = Place(rows[-1]["type"], rows[-1]["id"]), max(size, AT_ONCE)
+
+    def behind(last: Stored | None, size: int) -> list[Stored]:
+        start = Place(last.type, last.id) if last else after
+        begin = () if start is None else (_behind(rank, start),)
+        return [*map(stored, conn.execute(wanted.where(*begin).limit(size)).mappings())]
+
+    most = count + more
+    found = filled(most, behind, lambda rows: _seen(conn, rows, asked))
     return [given(one, asked.viewer) for one in found[:count]] + found[count:most]
 
 
@@ -122,11 +121,11 @@ def _behind(rank: ColumnElement[int], after: Place) -> ColumnElement[bool]:
 
 
 def _seen(conn: Connection, rows: Sequence[Stored], asked: Everything) -> list[Stored]:
-    """As the viewer knows them; what they know in part is within the time of care by what they know."""
+    """As the viewer knows them; what they know in part is what was asked for by what they know."""
     return [
         one.stored
         for one in seen(conn, rows, asked.viewer)
-        if one and (one.found is None or _within(one.stored.type, one.found, asked))
+        if one and (not one.found or _is_asked(one.stored, one.found, asked))
     ]
 
 
@@ -147,7 +146,7 @@ def _where(asked: Everything) -> list[ColumnElement[bool]]:
     )
     met = [resources.c.patient.in_(asked.patients), not_(resources.c.deleted)]
     if asked.since is not None:
-        met.append(resources.c.updated >= asked.since)
+        met.append(or_(partly(asked.viewer), resources.c.updated >= asked.since))
     return [*met, or_(false(), *of_type)]
 
 
@@ -175,6 +174,11 @@ def _time(type_: str, name: str, of: ColumnElement[int]) -> ColumnElement[int]:
     dates = resource_dates.c
     mine = dates.type == type_, dates.id == resources.c.id, dates.name == name
     return select(of).where(*mine).scalar_subquery()
+
+
+def _is_asked(known: Stored, found: Found, asked: Everything) -> bool:
+    since = asked.since is None or micros(known.updated) >= asked.since
+    return since and _within(known.type, found, asked)
 
 
 def _within(type_: str, found: Found, asked: Everything) -> bool:

@@ -1,6 +1,6 @@
 """What an operator watches, as the store knows it: looked up when somebody asks, in one snapshot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select
@@ -24,18 +24,24 @@ from carepath.store.tables import feeds, outbox, parked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class Waiting:
+    """What receivers have not been given. Numbers of rows, and ages in seconds, by receiver."""
+
+    undelivered: Mapping[str, int]
+    undelivered_age: Mapping[str, float]
+    streams: Sequence[Delivery]
+    networks: Sequence[Delivery]  # receivers' own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures(Waiting):
     """Numbers of rows; ages in seconds, 0 where nothing waits."""
 
     unnumbered: int
     unnumbered_age: float
-    undelivered: Mapping[str, int]  # by receiver
-    undelivered_age: Mapping[str, float]
     unsent: int
     parked: Mapping[str, int]  # by reason
     missing: int
-    streams: Sequence[Delivery]
-    networks: Sequence[Delivery]  # receivers' own
     unconfirmed_age: Mapping[str, float]  # by receiver that has a network of its own
     hooks: Sequence[Figure]
     subscriptions: Mapping[str, int]  # by status
@@ -45,20 +51,31 @@ class Figures:
     unsealed_age: float
 
 
+def waiting(conn: Connection, now: int, receivers: Collection[str] | None = None) -> Waiting:
+    """As it is now, of these receivers or of all; ``now`` in microseconds."""
+    return Waiting(
+        undelivered=feed.lag(conn, receivers),
+        undelivered_age=_undelivered_age(conn, now, receivers),
+        streams=deliveries.listed(conn, deliveries.TOPICS, receivers),
+        networks=deliveries.listed(conn, deliveries.NETWORKS, receivers),
+    )
+
+
 def figures(conn: Connection, now: int) -> Figures:
     """As it is now; ``now`` in microseconds."""
+    known = waiting(conn, now)
     oldest = conn.execute(select(func.min(outbox.c.created)).where(outbox.c.number.is_(None)))
     unsealed, since = audit_chain.unsealed(conn)
     return Figures(
         unnumbered=feed.pending(conn),
         unnumbered_age=_age(oldest.scalar(), now),
-        undelivered=feed.lag(conn),
-        undelivered_age=_undelivered_age(conn, now),
+        undelivered=known.undelivered,
+        undelivered_age=known.undelivered_age,
         unsent=answers.unsent(conn),
         parked=_parked(conn),
         missing=positions.missing(conn),
-        streams=deliveries.listed(conn),
-        networks=transports.listed(conn),
+        streams=known.streams,
+        networks=known.networks,
         unconfirmed_age={
             party: _age(since, now) for party, since in transports.unconfirmed_since(conn).items()
         },
@@ -71,7 +88,9 @@ def figures(conn: Connection, now: int) -> Figures:
     )
 
 
-def _undelivered_age(conn: Connection, now: int) -> dict[str, float]:
+def _undelivered_age(
+    conn: Connection, now: int, receivers: Collection[str] | None
+) -> dict[str, float]:
     """How long what a receiver is to be handed next has been there."""
     following = (
         select(outbox.c.created)
@@ -82,10 +101,10 @@ def _undelivered_age(conn: Connection, now: int) -> dict[str, float]:
     )
     told = by_subscriptions(feeds.c.receiver), untaken_since(feeds.c.receiver)
     oldest = case(told, else_=following)
-    return {
-        receiver: _age(created, now)
-        for receiver, created in conn.execute(select(feeds.c.receiver, oldest))
-    }
+    wanted = select(feeds.c.receiver, oldest)
+    if receivers is not None:
+        wanted = wanted.where(feeds.c.receiver.in_(receivers))
+    return {receiver: _age(created, now) for receiver, created in conn.execute(wanted)}
 
 
 def _parked(conn: Connection) -> dict[str, int]:

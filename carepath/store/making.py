@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection
@@ -10,12 +11,17 @@ from carepath.store.indexing import Found, Place
 from pathways.messages import Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Made:
-    """A resource without version, and what it is found by."""
+    """A resource without version. ``index`` says what one is found by, which few are asked for."""
 
-    resource: Mapping[str, Any]
-    found: Found
+    resource: dict[str, Any]
+    index: Callable[[dict[str, Any]], Found]
+
+    @cached_property
+    def found(self) -> Found:
+        """What it is found by."""
+        return self.index(self.resource)
 
 
 Part: TypeAlias = tuple[str, tuple[Record, ...]]

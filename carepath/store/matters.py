@@ -6,7 +6,7 @@ Times are aware datetimes.
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from carepath.store import codec
 from carepath.store.rights import Viewer, in_part, of_entry, of_thread
@@ -20,10 +20,21 @@ def matters(
     conn: Connection, viewer: Viewer, linked: Collection[str], as_of: datetime | None = None
 ) -> list[Thread]:
     """The patients' threads as they stand, or as they stood at a moment; by id."""
+    return _known(conn, viewer, threads.c.patient.in_(linked), as_of)
+
+
+def some(conn: Connection, viewer: Viewer, ids: Collection[str] | Select[str]) -> dict[str, Thread]:
+    """These threads as they stand."""
+    return {thread.id: thread for thread in _known(conn, viewer, threads.c.id.in_(ids))}
+
+
+def _known(
+    conn: Connection, viewer: Viewer, which: ColumnElement[bool], as_of: datetime | None = None
+) -> list[Thread]:
     at = threads.c
     seen = of_thread(viewer, at.patient, at.id)
     query = select(at.body, in_part(viewer, at.patient, at.id).label("part"))
-    found = conn.execute(query.where(at.patient.in_(linked), *seen).order_by(at.id)).all()
+    found = conn.execute(query.where(which, *seen).order_by(at.id)).all()
     known = [(codec.thread(body), part) for body, part in found]
     cut = {thread.id for thread, part in known if part or as_of is not None}
     told = records(conn, cut, viewer, as_of)
@@ -37,7 +48,7 @@ def matters(
 def records(
     conn: Connection, ids: Collection[str], viewer: Viewer, as_of: datetime | None = None
 ) -> dict[str, list[Record]]:
-    """What they may see of the records of these threads, by thread."""
+    """What they may see of the records of these threads, by thread, in the order in which it came."""
     at = events.c
     where: list[ColumnElement[bool]] = [at.thread.in_(ids)]
     if viewer.sights is None:  # citizens see a matter whole or not at all
@@ -45,8 +56,8 @@ def records(
     if as_of is not None:
         where.append(at.received <= micros(as_of))
     found: dict[str, list[Record]] = {}
-    rows = conn.execute(select(events).where(*where)).mappings() if ids else ()
-    for row in rows:
+    wanted = select(events).where(*where).order_by(at.received, at.id)
+    for row in conn.execute(wanted).mappings() if ids else ():
         found.setdefault(row["thread"], []).append(codec.record(row))
     return found
 

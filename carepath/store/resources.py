@@ -19,7 +19,8 @@ from sqlalchemy import (
     select,
 )
 
-from carepath.store.parts import Seen, seen
+from carepath.store import parts
+from carepath.store.parts import Seen
 from carepath.store.rights import Conditions, partly
 from carepath.store.rights import Viewer as Viewer  # noqa: PLC0414 -- told on
 from carepath.store.rights import granted as granted  # noqa: PLC0414 -- told on
@@ -82,7 +83,7 @@ def stored(row: RowMapping) -> Stored:
 
 def shown(conn: Connection, found: Sequence[Stored], viewer: Viewer) -> list[Stored]:
     """What ``viewer`` may see of these, noted as given out to them: of what is seen in part, that part."""
-    return _given(seen(conn, found, viewer), viewer)
+    return _given(parts.seen(conn, found, viewer), viewer)
 
 
 def _given(found: Iterable[Seen | None], viewer: Viewer) -> list[Stored]:
@@ -125,43 +126,46 @@ def each(conn: Connection, places: Iterable[tuple[str, str]], viewer: Viewer) ->
 
 def vread(conn: Connection, type_: str, id_: str, version: int, viewer: Viewer) -> Stored | None:
     """One version, exactly as it was given out then."""
-    wanted = _versions(viewer).where(*_one(type_, id_, viewer))
-    rows = conn.execute(wanted.where(resource_versions.c.version == version)).mappings()
-    own = _own(conn, [*map(stored, rows)], viewer)
-    return given(own[0], viewer) if own else None
+    own = _parts(conn, type_, id_, viewer)
+    if own is not None:
+        found = [one for one in own if one.version == version]
+    else:
+        number, mine = resource_versions.c.version, _one(type_, id_, viewer)
+        rows = conn.execute(_VERSIONS.where(*mine, number == version)).mappings()
+        found = [*map(stored, rows)]
+    return given(found[0], viewer) if found else None
 
 
 def history(
     conn: Connection, type_: str, id_: str, viewer: Viewer, *, count: int, before: int
 ) -> list[Stored]:
     """At most ``count`` versions below ``before``, newest first."""
-    number, mine = resource_versions.c.version, _one(type_, id_, viewer)
-    wanted = _versions(viewer).where(*mine, number < before).order_by(number.desc())
-    if not _is_part(conn, mine, viewer):
-        wanted = wanted.limit(count)
-    rows = conn.execute(wanted).mappings()
-    return [given(one, viewer) for one in _own(conn, [*map(stored, rows)], viewer)[:count]]
+    own = _parts(conn, type_, id_, viewer)
+    if own is not None:
+        found = [one for one in reversed(own) if one.version < before][:count]
+    else:
+        number, mine = resource_versions.c.version, _one(type_, id_, viewer)
+        wanted = _VERSIONS.where(*mine, number < before).order_by(number.desc()).limit(count)
+        found = [*map(stored, conn.execute(wanted).mappings())]
+    return [given(one, viewer) for one in found]
 
 
 def versions(conn: Connection, type_: str, id_: str, viewer: Viewer) -> int:
     """How many versions there are to see."""
-    mine = _one(type_, id_, viewer)
-    if _is_part(conn, mine, viewer):
-        rows = conn.execute(_versions(viewer).where(*mine)).mappings()
-        return len(_own(conn, [*map(stored, rows)], viewer))
-    there = _VERSIONS.where(*mine).subquery()
+    own = _parts(conn, type_, id_, viewer)
+    if own is not None:
+        return len(own)
+    there = _VERSIONS.where(*_one(type_, id_, viewer)).subquery()
     return conn.execute(select(func.count()).select_from(there)).scalar_one()
 
 
-def _is_part(conn: Connection, mine: Conditions, viewer: Viewer) -> bool:
-    known = select(resources.c.id).where(*mine, partly(viewer))
-    return conn.execute(known).first() is not None
-
-
-def _own(conn: Connection, rows: Sequence[Stored], viewer: Viewer) -> list[Stored]:
-    """Those of the versions that are ``viewer``'s own, as they see them."""
-    each_ = zip(rows, seen(conn, rows, viewer), strict=True)
-    return [one.stored for row, one in each_ if one and one.stored.version == row.version]
+def _parts(conn: Connection, type_: str, id_: str, viewer: Viewer) -> list[Stored] | None:
+    """The versions of what they were told only a part of; ``None``: they know all of it, or nothing."""
+    if viewer.knows_whole:
+        return None
+    mine = newest(viewer).where(*_one(type_, id_, viewer), partly(viewer))
+    row = conn.execute(mine).mappings().first()
+    return None if row is None else parts.versions(conn, stored(row), viewer)
 
 
 def focus(
@@ -182,7 +186,7 @@ def focus(
         .scalar_subquery()
     )
     wanted = (
-        _versions(viewer)
+        _VERSIONS.add_columns(partly(viewer).label("part"))
         .where(resources.c.patient.in_(patients), resource_versions.c.version == last)
         .where(or_(*(and_(resources.c.type == type_, *visible(type_, viewer)) for type_ in FOCUS)))
         .where(or_(resources.c.type != "Task", _SHOWS_CARE))
@@ -190,7 +194,7 @@ def focus(
     )
     rows = map(stored, conn.execute(wanted).mappings())
     there = [one for one in rows if not one.deleted]
-    return _given(seen(conn, there, viewer, as_of), viewer)
+    return _given(parts.seen(conn, there, viewer, instant(as_of)), viewer)
 
 
 _SHOWS_CARE = or_(
@@ -211,11 +215,6 @@ _VERSIONS = select(
     and_(resource_versions.c.type == resources.c.type, resource_versions.c.id == resources.c.id),
 )
 """Every version of every resource; only the last can say that the resource is gone."""
-
-
-def _versions(viewer: Viewer) -> Select[Any]:
-    """The same, each with whether ``viewer`` was told only a part of its matter."""
-    return _VERSIONS.add_columns(partly(viewer).label("part"))
 
 
 def _one(type_: str, id_: str, viewer: Viewer) -> Conditions:

@@ -66,6 +66,11 @@ class Viewer:
         return self.reader is None and self.sights is None
 
     @property
+    def knows_whole(self) -> bool:
+        """Whether they know all of each matter of which they see anything: citizens see it whole or not at all."""
+        return self.sees_all or self.sights is not None
+
+    @property
     def masked(self) -> bool:
         """Whether what they get of feeds and messages is that there is something, not what: they see no patient."""
         return self.sights == ()
@@ -183,12 +188,16 @@ def of_thread(viewer: Viewer, patient: Text, thread: Text) -> Conditions:
 def of_promise(viewer: Viewer, patient: Text, thread: Text, promise: Text) -> Conditions:
     """What was promised in a matter: for both sides of it, and for those who know the whole matter."""
     seen = of_thread(viewer, patient, thread)
-    if viewer.sees_all or viewer.sights is not None:
+    if viewer.knows_whole:
         return seen
     at = promises.alias().c  # the promise itself may be what is read
-    theirs = or_(_is_one_of(at.responsible, viewer.readers), _is_one_of(at.other, viewer.readers))
-    own = exists().where(at.id == promise, theirs)
+    own = exists().where(at.id == promise, theirs(viewer, at.responsible, at.other))
     return (*seen, or_(own, not_(in_part(viewer, patient, thread))))
+
+
+def theirs(viewer: Viewer, responsible: Text, other: Text) -> ColumnElement[bool]:
+    """A promise by or to the reader."""
+    return or_(_is_one_of(responsible, viewer.readers), _is_one_of(other, viewer.readers))
 
 
 def of_entry(
@@ -205,7 +214,7 @@ def of_entry(
 
 def in_part(viewer: Viewer, patient: Text, thread: Text) -> ColumnElement[bool]:
     """Whether the matter has entries that they were not told of; of citizens' it is hidden then (``of_thread``)."""
-    if viewer.sees_all or viewer.sights is not None:
+    if viewer.knows_whole:
         return false()
     at = events.alias().c
     told = of_entry(viewer, at.patient, at.thread, at.id)
@@ -221,9 +230,16 @@ def may_read(viewer: Viewer, event: str) -> ColumnElement[bool]:
 
 
 def partly(viewer: Viewer) -> ColumnElement[bool]:
-    """Whether a row of ``resources`` shows a matter of which they were told only a part."""
-    row = resources.c
-    return and_(row.type.not_in(PERSONS | ENTRIES), in_part(viewer, row.patient, row.thread))
+    """Whether a row of ``resources`` shows a matter of which they were told only a part.
+
+    Of a promise by or to them they know all.
+    """
+    if viewer.knows_whole:
+        return false()
+    row, at = resources.c, promises.alias().c
+    own = exists().where(at.id == row.id, theirs(viewer, at.responsible, at.other))
+    part = in_part(viewer, row.patient, row.thread)
+    return and_(row.type.not_in(PERSONS | ENTRIES), part, not_(and_(row.type == "Task", own)))
 
 
 def visible(type_: str, viewer: Viewer) -> Conditions:
@@ -248,7 +264,7 @@ def _of_task(viewer: Viewer) -> Conditions:
     """What is asked in a matter: of those told a part of it only what they were told, or promised, or are promised."""
     row = resources.c
     seen = of_thread(viewer, row.patient, row.thread)
-    if viewer.sees_all or viewer.sights is not None:
+    if viewer.knows_whole:
         return seen
     told = of_entry(viewer, row.patient, row.thread, row.id)
     promised = of_promise(viewer, row.patient, row.thread, row.id)

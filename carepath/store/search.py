@@ -33,7 +33,7 @@ from carepath.store.criteria import (
     updated_within,
 )
 from carepath.store.indexing import differing
-from carepath.store.parts import seen
+from carepath.store.parts import filled, seen
 from carepath.store.resources import Stored, Viewer, each, given, newest, stored, visible
 from carepath.store.rights import partly
 from carepath.store.tables import resource_dates, resource_values, resources
@@ -72,14 +72,14 @@ class Match:
 
 MOST_PARTS: Final = 200
 """Matches known in part that are counted: each has to be made."""
-AT_ONCE: Final = 50
-"""Rows at least that are read where those before were not all matches."""
 
 
 def total(conn: Connection, keys: Keys, search: Search) -> int | None:
     """The number of matches on all pages; ``None``: that would take too long."""
     where, part = _where(conn, keys, search), partly(search.viewer)
     whole = select(func.count()).select_from(resources).where(*where, not_(part))
+    if search.viewer.knows_whole:
+        return conn.execute(whole).scalar_one()
     cut = newest(search.viewer).where(*where, part).limit(MOST_PARTS + 1)
     rows = [stored(row) for row in conn.execute(cut).mappings()]
     if len(rows) > MOST_PARTS:
@@ -97,19 +97,21 @@ def page(
     wanted = newest(search.viewer).add_columns(*place).where(*_where(conn, keys, search))
     sides = zip(order, place, strict=True)
     wanted = wanted.order_by(*(key.desc() if one.descending else key for one, key in sides))
-    found: list[Match] = []
-    size = most = count + more
-    while len(found) < most:
-        begin = () if after is None else (_behind(order, place, after),)
-        rows = [
+
+    def behind(last: Match | None, size: int) -> list[Match]:
+        start = last.place if last else after
+        begin = () if start is None else (_behind(order, place, start),)
+        return [
             Match(stored(row._mapping), tuple(row[-len(place) :]))  # noqa: SLF001 -- named so against clashes
             for row in conn.execute(wanted.where(*begin).limit(size))
         ]
+
+    def shown(rows: Sequence[Match]) -> list[Match]:
         known = _as_known(conn, keys, search, [row.found for row in rows])
-        found += [Match(one, row.place) for row, one in zip(rows, known, strict=True) if one]
-        if len(rows) < size:
-            break
-        after, size = rows[-1].place, max(size, AT_ONCE)
+        return [Match(one, row.place) for row, one in zip(rows, known, strict=True) if one]
+
+    most = count + more
+    found = filled(most, behind, shown)
     told = [Match(given(match.found, search.viewer), match.place) for match in found[:count]]
     return told + found[count:most]
 
@@ -122,8 +124,8 @@ def _as_known(
     So nothing that they were not told ever finds anything.
     """
     known = seen(conn, rows, search.viewer)
-    cut = {one.stored.place: one.found for one in known if one and one.found is not None}
-    asked = names(search.criteria) | {one.name for one in search.order}
+    asked = (names(search.criteria) | {one.name for one in search.order}) - {LAST_UPDATED}
+    cut = {one.stored.place: found for one in known if asked and one and (found := one.found)}
     other = differing(conn, keys, cut, asked) if cut else set()
     return [
         one.stored

@@ -58,6 +58,12 @@ def show(conn: Connection, keys: Keys, id_: bytes) -> Row | None:
     )
 
 
+def of(conn: Connection, person: bytes) -> list[bytes]:
+    """The sessions of a person, the newest first, whether or not they have run out."""
+    theirs = select(sessions.c.id).where(sessions.c.person == person)
+    return [bytes(id_) for id_ in conn.scalars(theirs.order_by(sessions.c.begun.desc()))]
+
+
 def touch(conn: Connection, id_: bytes, at: datetime) -> None:
     """It was used."""
     conn.execute(update(sessions).where(sessions.c.id == id_).values(seen=micros(at)))

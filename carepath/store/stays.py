@@ -1,6 +1,6 @@
 """A stay with all that was told of it, for what is reckoned from its events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from sqlalchemy import Connection, select
@@ -10,7 +10,7 @@ from carepath.store.rights import Viewer, entries_seen
 from carepath.store.tables import events, patients, threads
 from pathways.events import EventCode
 from pathways.messages import Record
-from pathways.pathway import Thread
+from pathways.pathway import Thread, fold
 
 _OF_QUESTIONS = (EventCode.INQUIRY, EventCode.INQUIRY_FORWARDED, EventCode.REPLY)
 
@@ -27,6 +27,12 @@ class Stay:
     questions: list[list[Record]]
     seen: frozenset[str]
     municipality: str | None
+
+    @property
+    def as_told(self) -> "Stay":
+        """The same of the viewer's records alone."""
+        told = [record for record in self.records if record.id in self.seen]
+        return replace(self, thread=fold(self.thread, told), records=told)
 
 
 def stay(conn: Connection, id_: str, viewer: Viewer) -> Stay | None:

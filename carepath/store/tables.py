@@ -42,6 +42,9 @@ from carepath.store.lost_tables import lost_rights as lost_rights  # noqa: PLC04
 from carepath.store.promise_tables import agreements as agreements  # noqa: PLC0414 -- told on
 from carepath.store.promise_tables import alerts as alerts  # noqa: PLC0414 -- told on
 from carepath.store.promise_tables import promises as promises  # noqa: PLC0414 -- told on
+from carepath.store.promise_tables import (
+    receipt_cursors as receipt_cursors,  # noqa: PLC0414 -- told on
+)
 from carepath.store.schema import metadata as metadata  # noqa: PLC0414 -- told on
 from carepath.store.sealing import Sealed
 from carepath.store.session_tables import looks as looks  # noqa: PLC0414 -- told on
@@ -122,7 +125,7 @@ parked = Table(
     Column("reason", Text, nullable=False),  # conflict | identity-conflict | unknown-matter
     Column("state", Text, nullable=False),  # open | placed | dropped
     Column("sender", Text),
-    Column("message_id", Text),
+    Column("message_id", Text, index=True),
     Column("patient", Text, index=True),
     Column("media_type", Text, nullable=False),
     Column("source", Sealed("parked.source"), nullable=False),

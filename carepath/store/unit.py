@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, RowMapping, Select, delete, select, update
 
-from carepath.store import codec, indexing, statements, tables
+from carepath.store import codec, indexing, receipts, statements, tables
 from carepath.store.arrivals import Arrival, MessageKey, PatientState, Seen
 from carepath.store.blind import Keys
 from carepath.store.times import instant, micros
@@ -339,11 +339,12 @@ class Unit:
     def confirm(self, arrival: Arrival, about: str, code: str, *, read: bool) -> bool:
         """A receiver's own receipt for what it was sent; ``False`` when it was sent no such message."""
         self._write("outbox", tables.outbox)
-        sent = tables.outbox
+        sent, now = tables.outbox, micros(self.now)
         mine = (sent.c.receiver == arrival.sender) & (sent.c.message_id == about)
-        now = micros(self.now)
         values: Row = {"confirmed": now, "confirmed_code": code} | ({"read": now} if read else {})
-        return self.connection.execute(update(sent).where(mine).values(values)).rowcount > 0
+        found = self.connection.execute(update(sent).where(mine).values(values)).rowcount > 0
+        receipts.heard(self.connection, {arrival.sender: mine} if found else {}, now)
+        return found
 
     def versions(self, ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], RowMapping]:
         """The newest version of each resource ``(type, id)``."""

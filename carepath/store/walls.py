@@ -137,6 +137,7 @@ PUBLIC: Final[Mapping[str, str]] = {
     "streams": "numbers and times",
     "transports": "numbers and times",
     "edi_offsets": "numbers of notifications",
+    "receipt_cursors": "numbers and times",
     "positions": "numbers of records in topics",
 }
 """Tables that say nothing about a patient, or a person at work, and why."""

@@ -1,6 +1,6 @@
 """What is on the worklist of an organisation, as far as it may see the matters."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -13,6 +13,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    tuple_,
 )
 
 from carepath.store import codec
@@ -47,14 +48,27 @@ def items(conn: Connection, viewer: Viewer, since: int | None) -> list[Item]:
 
 def item(conn: Connection, viewer: Viewer, id_: str) -> Item | None:
     """One of them, however it stands; ``None``: it is not theirs, or they may not see it."""
-    return next(iter(_read(conn, viewer, promises.c.id == id_)), None)
+    return next(iter(some(conn, viewer, (id_,))), None)
+
+
+def some(conn: Connection, viewer: Viewer, ids: Collection[str]) -> list[Item]:
+    """Those of these that are theirs and that they may see, however they stand."""
+    return _read(conn, viewer, promises.c.id.in_(ids))
 
 
 def version(conn: Connection, viewer: Viewer) -> str:
-    """Another one whenever something on the list came, changed or ended."""
+    """Another one whenever something on the list came, changed or ended, or was read."""
     newest = select(func.max(resources.c.updated), func.count()).join(promises, _TASK)
     latest, number = conn.execute(newest.where(*_own(viewer))).one()
-    return f"{latest or 0}-{number}"
+    theirs = and_(outbox.c.event == events.c.id, outbox.c.receiver == promises.c.responsible)
+    heard = (
+        select(func.max(func.coalesce(outbox.c.read, outbox.c.confirmed)))
+        .select_from(promises)
+        .join(events, events.c.thread == promises.c.thread)
+        .join(outbox, theirs)
+        .where(promises.c.state == PromiseState.OPEN.value, *_own(viewer))
+    )
+    return f"{latest or 0}-{number}-{conn.execute(heard).scalar() or 0}"
 
 
 def _read(conn: Connection, viewer: Viewer, which: ColumnElement[bool]) -> list[Item]:
@@ -136,32 +150,48 @@ def records(conn: Connection, viewer: Viewer, ids: Collection[str]) -> dict[str,
     return {row["id"]: codec.record(row) for row in rows}
 
 
-def read_before(conn: Connection, viewer: Viewer, revision: Record) -> Record | None:
-    """What the viewer had read of a message before it was corrected; ``None``: nothing, so nobody need know."""
-    corrected, seen = revision, {revision.id}
-    while found := _corrected(conn, viewer, corrected):
-        if found.id in seen:
-            return None
-        if _has_read(conn, viewer, found.id):
-            return found
-        corrected, seen = found, seen | {found.id}
-    return None
+def read_before(conn: Connection, viewer: Viewer, revisions: Iterable[Record]) -> dict[str, Record]:
+    """What the viewer had read of messages before they were corrected, by the correction's id.
+
+    Of the others they have read nothing, so nobody need know.
+    """
+    found: dict[str, Record] = {}
+    chains = {one.id: [one] for one in revisions if one.target is not None}
+    while chains:
+        corrected = _corrected(conn, viewer, [chain[-1] for chain in chains.values()])
+        read = _read_by(conn, viewer, {one.id for one in corrected.values()})
+        followed: dict[str, list[Record]] = {}
+        for id_, chain in chains.items():
+            before = corrected.get((chain[-1].patient, chain[-1].target))
+            if before is None or before in chain:
+                continue
+            if before.id in read:
+                found[id_] = before
+            else:
+                followed[id_] = [*chain, before]
+        chains = followed
+    return found
 
 
-def _corrected(conn: Connection, viewer: Viewer, revision: Record) -> Record | None:
+def _corrected(
+    conn: Connection, viewer: Viewer, revisions: Collection[Record]
+) -> dict[tuple[str, str | None], Record]:
+    """What these are about, as far as the viewer may see it, by patient and message id."""
     at = events.c
-    target = and_(at.patient == revision.patient, at.message_id == (revision.target or ""))
+    targets = [(one.patient, one.target) for one in revisions if one.target is not None]
     seen = of_entry(viewer, at.patient, at.thread, at.id)
-    row = conn.execute(select(events).where(target, *seen)).mappings().first()
-    return codec.record(row) if row else None
+    wanted = select(events).where(tuple_(at.patient, at.message_id).in_(targets), *seen)
+    records_ = map(codec.record, conn.execute(wanted.order_by(at.id.desc())).mappings())
+    return {(one.patient, one.message_id): one for one in records_}
 
 
-def _has_read(conn: Connection, viewer: Viewer, event: str) -> bool:
+def _read_by(conn: Connection, viewer: Viewer, ids: Collection[str]) -> set[str]:
+    """Those of these events that the viewer's organisation has read."""
     at = outbox.c
-    sent = select(at.confirmed, at.read).where(at.receiver == viewer.reader, at.event == event)
-    rows = conn.execute(sent).all()
-    tells = bool(_tell_reading(conn, {viewer.reader} if viewer.reader else set()))
-    return any((row.read if tells else row.confirmed) is not None for row in rows)
+    sent = select(at.event, at.confirmed, at.read).where(at.receiver == viewer.reader)
+    rows = conn.execute(sent.where(at.event.in_(ids))).all() if ids else ()
+    tells = bool(_tell_reading(conn, {viewer.reader} if rows and viewer.reader else set()))
+    return {row.event for row in rows if (row.read if tells else row.confirmed) is not None}
 
 
 def messages(conn: Connection, party: str, events_: Collection[str]) -> dict[str, str]:
@@ -171,11 +201,15 @@ def messages(conn: Connection, party: str, events_: Collection[str]) -> dict[str
     return dict(conn.execute(sent).all())
 
 
-def said(conn: Connection, viewer: Viewer, party: str, message_id: str) -> Record | None:
-    """A message of the party's own, by its id."""
+def said(
+    conn: Connection, viewer: Viewer, party: str, message_id: str
+) -> tuple[Record, str] | None:
+    """A message of the party's own, by its id, and the matter that it belongs to."""
+    at = events.c
     mine = select(inbox.c.id).where(inbox.c.sender == party, inbox.c.message_id == message_id)
-    ids = conn.execute(mine).scalars().all()
-    return next(iter(records(conn, viewer, ids).values()), None)
+    seen = of_entry(viewer, at.patient, at.thread, at.id)
+    row = conn.execute(select(events).where(at.id.in_(mine), *seen)).mappings().first()
+    return (codec.record(row), row["thread"]) if row else None
 
 
 def matter(conn: Connection, event: str) -> str | None:

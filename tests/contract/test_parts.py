@@ -78,13 +78,14 @@ def test_the_stay_is_what_they_were_told_of_it(scene: Scene) -> None:
 
 
 def test_its_versions_are_those_that_came_with_what_they_were_told(scene: Scene) -> None:
-    """The others are not there, and no number of them is told."""
+    """The others are not there, and no number or time tells of them."""
     broker_, part = broker(scene), encounter(scene, "office")
     where = f"Encounter/{part['id']}/_history"
     history = told(broker_, where, "office")
     assert [one["resource"] for one in history["entry"]] == [part]
     assert history["total"] == 1
     mine = part["meta"]["versionId"]
+    assert mine == "1"
     versions = [one["resource"]["meta"]["versionId"] for one in told(broker_, where)["entry"]]
     assert mine in versions
     assert len(versions) == 3
@@ -162,7 +163,7 @@ def test_promises_are_for_both_sides_and_for_those_who_know_all(scene: Scene) ->
         scene.database.write() as conn
     ):  # somebody else was told of the admission alone, and owes something elsewhere
         row = conn.execute(select(events).where(events.c.code == C.ADMISSION)).mappings().one()
-        insert_new(conn, grants, [_grant(row, "nursing")])
+        insert_new(conn, grants, [grant(row, "nursing")])
         first = select(promises).where(promises.c.id == owed[0].id)
         elsewhere = {"id": "p", "patient": "p", "thread": "t", "responsible": "nursing"}
         insert_new(conn, promises, [{**conn.execute(first).mappings().one(), **elsewhere}])
@@ -203,7 +204,7 @@ def test_of_what_they_were_not_told_no_word_is_said(
         with database.write() as conn:
             conn.execute(delete(grants).where(grants.c.reader == "reader"))
             rows = conn.execute(select(events).where(events.c.message_id.in_(ids))).mappings()
-            insert_new(conn, grants, [_grant(row, "reader") for row in rows])
+            insert_new(conn, grants, [grant(row, "reader") for row in rows])
         read = "".join(_read(database, patient))
     assert {*WORD.findall(read)} <= {f"word{place}x" for place in known}
     assert bool(known) == ("Patient" in read)
@@ -236,7 +237,8 @@ def _read(database: Database, patient: str) -> Iterator[str]:
         yield from map(repr, matters.matters(conn, viewer, (patient,)))
 
 
-def _grant(event: Any, reader: str) -> dict[str, Any]:
+def grant(event: Any, reader: str) -> dict[str, Any]:
+    """The right of a reader to an entry."""
     return {
         "patient": event["patient"],
         "reader": reader,
