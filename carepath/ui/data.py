@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime
 
 from carepath.delivery.relay import Relay
+from carepath.service import typed
 from carepath.store import overview, queries
 from carepath.store.database import Database
 from carepath.store.feed import OPERATOR
@@ -14,8 +15,6 @@ from carepath.ui.seeing import patient_page, seen
 from carepath.ui.send.data import Writing
 from carepath.ui.values import Data, PatientPage, PatientRow, Visit
 from carepath.ui.worklist.data import Worklists
-from fhir_mappings.identifiers import canonical
-from pathways.parties import Identifier
 
 RECENT = 50
 """Patients on the first page."""
@@ -54,10 +53,8 @@ class _Source:
         return [_row(patient, owed.get(patient.key, []), at) for patient in known]
 
     def find(self, visit: Visit, text: str) -> str | None:
-        system, _, value = text.rpartition("|")
-        identifier = Identifier(canonical(system), value)
         with seen(self._database, visit) as (conn, seeing):
-            found = queries.find_patient(conn, self._database.keys, identifier)
+            found = queries.find_patient(conn, self._database.keys, typed.number(text))
             known = found is not None and queries.exists_patient(conn, found, seeing)
             return found if found and known and seeing.may_know(found) else None
 

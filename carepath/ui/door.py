@@ -15,7 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
-from carepath.identity.oidc import Issuer, is_loopback
+from carepath.identity.addresses import is_loopback
+from carepath.identity.oidc import Issuer
 from carepath.identity.sessions import Session, Sessions
 from carepath.identity.sign_in import SignInFault, own_path
 from carepath.store.disclosures import Disclosures
@@ -31,6 +32,8 @@ SAFE: Final = frozenset({"GET", "HEAD"})
 """They change nothing (RFC 9110 §9.2.1)."""
 EVERYBODY: Final = Actor(role=Role.OPEN)
 """Whoever looks in open mode: the operator."""
+_OPEN: Final = "carepath"
+"""How our cookies begin, where there is no TLS."""
 _OURS: Final = frozenset({"same-origin", "none"})
 _LOG: Final = structlog.get_logger()
 
@@ -56,7 +59,7 @@ class SignIn:
     @property
     def cookie(self) -> str:
         """What the session's cookie is called: with TLS no other host and no lesser connection can set it."""
-        return "__Host-carepath" if self.is_secure else "carepath"
+        return "__Host-carepath" if self.is_secure else _OPEN
 
     def attempt_cookie(self, state: str) -> str:
         """Each attempt has a cookie of its own: somebody may begin in two windows."""
@@ -64,10 +67,7 @@ class SignIn:
 
     def put(self, response: Response, name: str, value: str, lasts: timedelta) -> None:
         """Give the browser a cookie that scripts cannot read and other sites' forms do not send."""
-        seconds = int(lasts.total_seconds())
-        response.set_cookie(
-            name, value, max_age=seconds, secure=self.is_secure, httponly=True, samesite="lax"
-        )
+        _put(response, name, value, lasts, secure=self.is_secure)
 
     def take(self, response: Response, name: str) -> None:
         """Take a cookie away."""
@@ -145,6 +145,20 @@ class Door:
     sign_in: SignIn | None
     open_mode: bool
 
+    def cookie(self, name: str) -> str:
+        """What a cookie of that name is called."""
+        return f"{self.sign_in.cookie if self.sign_in else _OPEN}-{name}"
+
+    def put(self, response: Response, name: str, value: str, lasts: timedelta) -> None:
+        """Give the browser something to keep, as the session is kept."""
+        is_secure = self.sign_in is not None and self.sign_in.is_secure
+        _put(response, self.cookie(name), value, lasts, secure=is_secure)
+
+    def take(self, response: Response, name: str) -> None:
+        """Take it away again."""
+        is_secure = self.sign_in is not None and self.sign_in.is_secure
+        response.delete_cookie(self.cookie(name), secure=is_secure, httponly=True, samesite="lax")
+
     def guarded(self, endpoint: Endpoint, *, patients: bool = True) -> Endpoint:
         """The page, for whom it is for. ``patients``: only those may see it who may read of patients at all."""
 
@@ -188,6 +202,11 @@ async def _not_in(sign_in: SignIn, request: Request, patients: bool) -> Response
     if patients and not may(session.actor.role, Operation.READ):
         return page(request, "problem.html", status=403, problem="page.no-patients")
     return None
+
+
+def _put(response: Response, name: str, value: str, lasts: timedelta, *, secure: bool) -> None:
+    seconds = int(lasts.total_seconds())
+    response.set_cookie(name, value, max_age=seconds, secure=secure, httponly=True, samesite="lax")
 
 
 def visit_of(request: Request) -> Visit:

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs
 from uuid import UUID, uuid4
 
 from markupsafe import Markup
 from starlette.requests import Request
+
+from carepath import texts
+from carepath.service import typed
+from carepath.service.typed import Typing, Unfit
 
 MAX_FORM: Final = 65_536
 """Bytes; the longest text of a form is far shorter."""
@@ -37,6 +41,15 @@ class Form:
         return invalid + (
             Markup(' aria-describedby="{}"').format(" ".join(by)) if by else Markup("")
         )
+
+    def checked(self, name: str, kind: Any, text: str, typing: Typing, language: str) -> Any:
+        """What the text means as a fact of that type; ``None``: nothing, which is said beside the field."""
+        try:
+            return typed.checked(name, kind, text, typing)
+        except Unfit as unfit:
+            needs = {"needs": unfit.needs(language)}
+            self.problems[name] = texts.render("form.unfit", needs, language)
+            return None
 
     @property
     def id(self) -> str:

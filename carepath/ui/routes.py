@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from carepath.ui import sign_in
+from carepath.ui import sessions, sign_in
 from carepath.ui.door import Door
 from carepath.ui.operations import changes as operations_changes
 from carepath.ui.operations import pages as operations
@@ -25,10 +25,12 @@ from carepath.ui.patient.pages import changes, patient
 from carepath.ui.patient.recent import find, patients
 from carepath.ui.plan import pages as plan
 from carepath.ui.rendering import HERE
+from carepath.ui.send import corrections
 from carepath.ui.send import pages as send
 from carepath.ui.values import Data
 from carepath.ui.worklist import changes as worklist_changes
 from carepath.ui.worklist import pages as worklist
+from carepath.ui.worklist.context import Opening
 
 Endpoint = Callable[[Data, Request], Awaitable[Response]]
 
@@ -36,10 +38,12 @@ OWN_DOOR: Final = frozenset(
     {"patients", "find", "patient", "changes", "glass", "break-glass", "static"}
     | {"operations", "deliveries", "deliver", "parked", "parked-one", "settle", "connect"}
     | send.NAMES
+    | corrections.NAMES
     | plan.NAMES
     | pathway.NAMES
     | worklist.NAMES
     | {"sign-in", "sign-in-callback", "choices", "choose", "sign-out", "signed-out"}
+    | {"sessions", "end-sessions"}
 )
 """The names of the routes that let people in themselves (``carepath.ui.door``), or that show nothing."""
 
@@ -58,12 +62,14 @@ def routes(data: Data, door: Door, desk: Desk) -> list[BaseRoute]:
         page("/patients/{id}", "patient", patient),
         page("/patients/{id}/changes", "changes", changes),
         *send.routes(data, door),
+        *corrections.routes(data, door),
         *plan.routes(data, door),
         *pathway.routes(data, door),
+        *Opening(data, door).routes(),
         *worklist_changes.routes(data, door),
         *worklist.routes(data, door),
         *operations.routes(desk, door),
         *operations_changes.routes(desk, door),
-        *(sign_in.routes(door.sign_in) if door.sign_in else ()),
+        *([*sign_in.routes(door.sign_in), *sessions.routes(door.sign_in)] if door.sign_in else ()),
         Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
     ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,9 +14,9 @@ from starlette.routing import BaseRoute, Route
 from carepath.identity.people import CITIZEN, NotAPerson, person_of
 from carepath.identity.sign_in import LASTS, Attempt, Refused, SignInFault, opened, own_path
 from carepath.ui.door import SignIn
+from carepath.ui.forms import form_of
 from carepath.ui.rendering import HEADERS, language_of, page
 
-MAX_FORM: Final = 4096  # bytes
 _NEXT: Final = "next"
 
 
@@ -112,10 +112,10 @@ async def choose(sign_in: SignIn, request: Request) -> Response:
     """POST /act-as: act as one of them from now on."""
     if sign_in.is_foreign(request):
         return sign_in.refuse(request, SignInFault.CROSS_SITE)
-    form = await _form(request)
-    back = own_path(form.get(_NEXT))
+    form = await form_of(request)
+    back = own_path(form.one(_NEXT))
     secret, now = request.cookies.get(sign_in.cookie, ""), datetime.now(UTC)
-    renewed = await run_in_threadpool(sign_in.sessions.choose, secret, form.get("acting", ""), now)
+    renewed = await run_in_threadpool(sign_in.sessions.choose, secret, form.one("acting"), now)
     if renewed is None:
         return RedirectResponse(f"/act-as?{urlencode({_NEXT: back})}", 303, headers=HEADERS)
     response = RedirectResponse(back, 303, headers=HEADERS)
@@ -151,12 +151,3 @@ def _once(request: Request) -> dict[str, str]:
     for name, value in request.query_params.multi_items():
         told[name] = None if name in told else value
     return {name: value for name, value in told.items() if value is not None}
-
-
-async def _form(request: Request) -> dict[str, str]:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM:
-            return {}
-    return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}

@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from carepath import texts
-from carepath.service.drafts import Draft
+from carepath.service.drafts import Draft, Matter
 from carepath.store.disclosures import Disclosures
 from pathways.access import Actor
 from pathways.deadlines import Commitment
-from pathways.events import EventCode
+from pathways.events import Activity, Family
 from pathways.glass import GlassReason
 from pathways.messages import Record
 from pathways.parties import Identifier, Party
@@ -91,11 +91,28 @@ class OwnPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What became of what a person sent: to whom it went, who answers, and by when (aware UTC)."""
+    """What became of what a person sent: to whom it went, by name, and by when they get an answer (aware UTC).
 
-    code: EventCode
+    ``matter``: where it belongs. ``stands``: it was neither corrected nor taken back, and takes nothing back itself.
+    """
+
+    record: Record
+    matter: Matter
+    stands: bool
     to: Sequence[str]
     due: datetime | None
+
+    @property
+    def text_key(self) -> str:
+        """Of what is said of it."""
+        if self.record.activity is Activity.CANCEL:
+            return "own.taken-back"
+        return f"own.{'sent' if self.to else 'kept'}.{self.record.code}"
+
+    @property
+    def can_be_taken_back(self) -> bool:
+        """Whether it still holds; a consent or an objection ends by a word of its own."""
+        return self.stands and self.record.family is not Family.CONSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +155,14 @@ SOMEONE: Final = "someone"
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A message of theirs as it was taken in; ``None``: it waits for its matter."""
+    """A message of theirs as it was taken in; ``record`` is ``None``: it waits for its matter.
+
+    ``matter``: where it belongs. ``stands``: it was neither corrected nor taken back, and takes nothing back itself.
+    """
 
     record: Record | None
+    matter: Matter | None = None
+    stands: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from carepath.service.drafts import Draft
+from carepath.service.drafts import Draft, withdrawal
 from carepath.store.times import micros
 from carepath.ui.forms import Form
 from carepath.ui.pathway.acts import ACTS, offered
@@ -95,7 +95,7 @@ def test_a_citizen_nobody_has_heard_of_asks_and_consents(town: OwnTown) -> None:
     (question,) = view.questions()
     assert (question.text, question.to) == ("Hvem hjelper meg?", "town-ke")
     assert question.due is not None
-    (promised,) = view.promised()
+    (promised,) = view.promised
     assert (promised.who, promised.late) == ("town-ke", False)
     (known,) = Knowing(view.ground).people()
     assert known.name == "Skolen og PPT"
@@ -139,7 +139,7 @@ def test_a_question_about_somebody_is_taken_in_and_tells_nothing_of_them(town: O
         assert not view.knows_person
         assert view.shown.header.demographics == {}
         assert [question.text for question in view.questions()] == ["Går det bra?"]
-        assert {act.code for act in view.acts()} == {C.INQUIRY}
+        assert {act.code for act in view.acts} == {C.INQUIRY}
         seen.add((len(view.shown.entries), len(view.shown.threads), view.heading()))
     assert len(seen) == 1
 
@@ -171,6 +171,24 @@ def test_a_form_is_one_message_however_often_it_is_sent(town: OwnTown) -> None:
         Fate.DONE,
     ]
     assert len(OwnView(town.ground("grown-up")).questions()) == 2
+
+
+def test_what_one_sent_is_taken_back_by_oneself_alone(town: OwnTown) -> None:
+    """Once, by who sent it; then it is a question no more, and nobody owes an answer."""
+    ground, act = town.ground("grown-up"), ACTS[C.INQUIRY]
+    draft = draft_of(town.visit("grown-up").actor, ground, act, Form(filled(act, ground)))
+    assert town.send("grown-up", draft).fate is Fate.DONE
+    sent = town.own.sent(town.visit("grown-up"), draft.id)
+    assert sent is not None
+    assert sent.can_be_taken_back
+    back = withdrawal(sent.record, sent.matter)
+    assert [town.send("grown-up", back).fate for _ in range(2)] == [Fate.DONE, Fate.AGAIN]
+    after = town.own.sent(town.visit("grown-up"), draft.id)
+    assert after is not None
+    assert not after.can_be_taken_back
+    view = OwnView(town.ground("grown-up"))
+    assert not view.questions()
+    assert not [one for one in view.promised if one.one.thread == sent.matter.id]
 
 
 # --- who may know
@@ -264,7 +282,10 @@ WRONG: Final = (
     (C.CONSENT_WITHDRAWN, {"which": "nothing"}, ("which", "choose")),
     (C.CARER_UNAVAILABLE, {"until": "9999-99-99"}, ("until", "day")),
     (C.OBJECTION_REGISTERED, {"organisation": "", "professional": ""}, ("professional", "whom")),
+    (C.OBJECTION_REGISTERED, {"professional": "Ola Lege"}, ("professional", "one")),
     (C.RELATIVE_REGISTERED, {"number": "123"}, ("number", "number")),
+    (C.RELATIVE_REGISTERED, {"number": "12824212448"}, ("number", "number")),
+    (C.FOLLOW_UP, {"interval": "9" * 5_000}, ("interval", "choose")),
 )
 
 

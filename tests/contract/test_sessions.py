@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from carepath.identity import people
 from carepath.identity.people import CITIZEN, Person, member_actor, memberships
 from carepath.identity.sessions import Limits, Sessions
 from carepath.service import directory
@@ -18,6 +17,7 @@ from carepath.store.members import Membership
 from carepath.store.sessions import Row
 from carepath.store.times import micros
 from fhir_mappings import codes
+from fhir_mappings.identifiers import national
 from pathways.access import Actor, Role
 from pathways.parties import Identifier, Kind, Party
 from tests.contract.door import NOW, Door
@@ -251,7 +251,7 @@ def test_what_has_run_out_is_forgotten(database: Database, sessions: Sessions) -
 
 def test_the_database_tells_nobody_who_it_is(database: Database, sessions: Sessions) -> None:
     """No name, no number, no cookie, and no index that leads to the patient of that number."""
-    member(database, known_by=people.national(PID))
+    member(database, known_by=national(PID))
     secret = signed_in(sessions, replace(NURSE, pid=PID))
     with database.read() as conn:
         rows = [*conn.execute(select(tables.sessions)), *conn.execute(select(tables.members))]
@@ -339,3 +339,29 @@ def test_a_row_says_when(database: Database, sessions: Sessions) -> None:
         row = kept.show(conn, database.keys, found.id)
     assert isinstance(row, Row)
     assert (row.begun, row.seen, row.ends) == (NOW, NOW, NOW + timedelta(hours=10))
+
+
+def test_people_see_where_they_are_signed_in_and_end_it_there(
+    database: Database, sessions: Sessions
+) -> None:
+    """Their own alone, those that have not run out; the one they ask with goes on (ASVS 5.0, 7.5.2)."""
+    works = member(database)
+    stale = signed_in(sessions, at=NOW - timedelta(hours=2))
+    other = signed_in(sessions, at=NOW - timedelta(minutes=30))
+    here = signed_in(sessions)
+    strange = signed_in(sessions, CITIZEN_ONLY)
+    standing = sessions.standing(here, NOW)
+    assert [(one.begun, one.here) for one in standing] == [
+        (NOW, True),
+        (NOW - timedelta(minutes=30), False),
+    ]
+    assert {one.membership for one in standing} == {works}
+    assert sessions.standing(stale, NOW) == []
+
+    own, theirs = standing[0].id, sessions.standing(strange, NOW)[0].id
+    assert sessions.end_there(here, [own, theirs], NOW) == 0
+    assert sessions.end_there(here, [one.id for one in standing], NOW) == 1
+    assert sessions.find(other, NOW) is None
+    assert sessions.find(here, NOW) is not None
+    assert sessions.find(strange, NOW) is not None
+    assert sessions.end_there(other, [own], NOW) == 0

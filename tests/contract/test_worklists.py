@@ -119,7 +119,9 @@ def confirm(desk: Desk, visit: Visit, row: Row) -> None:
     ((patient, message),) = desk.lists.unread(visit, [row.id]).values()
     receipt = ReceiptFacts(about=message, response="ok", read_by_person=True)
     draft = Draft(code=EventCode.ACKNOWLEDGEMENT, facts=receipt, patient=patient)
+    before = desk.lists.version(visit)
     assert desk.send(visit, draft).fate is Fate.DONE
+    assert desk.lists.version(visit) != before
     assert desk.lists.unread(visit, [row.id]) == {}
     after = desk.lists.one(visit, row.id)
     assert after is not None
@@ -146,7 +148,7 @@ def revise(desk: Desk, row: Row, text: str) -> None:
 
 
 def test_what_was_sent_is_taken_back(desk: Desk) -> None:
-    """It is owed again, and whoever was told is told; twice is once; nobody takes back what others sent."""
+    """Its matter has it until then. It is owed again, and told; twice is once; nobody takes back what others sent."""
     row = desk.open(K.INQUIRY_ANSWER)
     visit = at(OFFICE)
     one = desk.lists.one(visit, row.id)
@@ -157,14 +159,16 @@ def test_what_was_sent_is_taken_back(desk: Desk) -> None:
     assert draft is not None
     assert desk.send(visit, draft).fate is Fate.DONE
     assert desk.send(visit, draft).fate is Fate.AGAIN
-    said = desk.lists.said(visit, draft.id)
-    assert said is not None
+    assert sent(desk, visit, row) == [draft.id]
+    found = desk.lists.said(visit, draft.id)
+    assert found is not None
+    said, matter = found
     assert desk.lists.said(at("ward"), draft.id) is None
     undone = Draft(
         code=said.code,
         facts=said.facts,
         patient=said.patient,
-        matter=desk.lists.matter_of(visit, said),
+        matter=matter,
         activity=Activity.CANCEL,
         target=said.message_id,
     )
@@ -172,7 +176,17 @@ def test_what_was_sent_is_taken_back(desk: Desk) -> None:
     after = desk.lists.one(visit, row.id)
     assert after is not None
     assert after.row.promise.is_open
+    assert sent(desk, visit, row) == []
     assert desk.broker.kinds("ward").count("reply") == 2
+
+
+def sent(desk: Desk, visit: Visit, row: Row) -> list[str]:
+    """What they sent in the matter, as far as it stands; each is told to the access log."""
+    one = desk.lists.one(visit, row.id)
+    assert one is not None
+    told = visit.disclosed.taken()[row.promise.patient]["Provenance"]
+    assert {record.id for record in one.sent} <= {*told}
+    return [record.message_id for record in one.sent]
 
 
 def test_the_quiet_are_listed(desk: Desk) -> None:

@@ -1,28 +1,36 @@
 """A store with something to look after: topics that are behind, Subscriptions that fail, messages that were parked."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import orjson
 
+from carepath.cli.demo.issuer import CLIENT
+from carepath.cli.demo.people import Somebody
 from carepath.service import Service, Submission
 from carepath.store import numbering, streams, subscriptions
 from carepath.store.positions import Origin
 from carepath.store.streams import Mark
 from carepath.store.subscriptions import Subscribed
 from carepath.store.times import now
+from carepath.wiring import people as members
 from carepath.wiring.store import open_store
 from fhir_mappings import outbound
+from pathways.parties import Identifier
 from pathways.subscriptions import (
-    Channel,
-    ChannelType,
     Content,
     Subscription,
     SubscriptionStatus,
     Topic,
 )
-from tests.e2e import staging
+from tests.e2e import programs, staging
+from tests.issuer import issuing
+from tests.servers import free_port
+from tests.subscriptions import channel
 
 NURSES: Final = "solvik-hjemmesykepleie"
 HOSPITAL: Final = "slagen-lunge"
@@ -30,6 +38,21 @@ HOOK, FAILING, SOCKET = "1" * 32, "2" * 32, "3" * 32
 HOSTILE: Final = "<script>alert('Bråten 12824212447')</script>"
 PATIENT: Final = ("12824212447", "Bråten", "Solveig")
 """What no administrator may read."""
+
+
+@contextmanager
+def signed_in(folder: Path, persons: Sequence[Somebody]) -> Iterator[programs.Running]:
+    """A server on the folder's database where these persons sign in, as members of where they work."""
+    port = free_port()
+    with issuing(f"http://127.0.0.1:{port}", persons) as issuer:
+        with open_store(staging.settings(folder)) as store:
+            for one in persons:
+                if one.role is not None:
+                    known, since = Identifier(issuer.address, one.key), datetime.now(UTC)
+                    members.add(store, known, one.name, one.party, one.role, since, None)
+        set_ = {"CAREPATH_OIDC_ISSUER": issuer.address, "CAREPATH_OIDC_CLIENT_ID": CLIENT}
+        with programs.serving(folder, port, CAREPATH_OPEN_MODE="false", **set_) as running:
+            yield running
 
 
 def fill(folder: Path) -> None:
@@ -66,25 +89,13 @@ def _subscribed(
         id=id_,
         receiver=NURSES,
         status=status,
-        subscription=_channel(endpoint),
+        subscription=Subscription(
+            topic=Topic.STAY, filters=(), channel=channel(endpoint, Content.ID_ONLY), ends=None
+        ),
         numbered=last,
         delivered=delivered,
         told=now(),
     )
-
-
-def _channel(endpoint: str | None) -> Subscription:
-    channel = Channel(
-        type=ChannelType.REST_HOOK if endpoint else ChannelType.WEBSOCKET,
-        endpoint=endpoint,
-        headers=(),
-        media_type="application/fhir+json",
-        content=Content.ID_ONLY,
-        heartbeat=None,
-        timeout=None,
-        max_count=None,
-    )
-    return Subscription(topic=Topic.STAY, filters=(), channel=channel, ends=None)
 
 
 def _park(service: Service) -> None:

@@ -24,12 +24,13 @@ def environment(**added: str) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", **added}
 
 
-def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """The finished program with its output."""
+def run(*arguments: str, said: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    """The finished program with its output. ``said``: what it reads."""
     typed, hidden = out_of_sight(arguments)
     return subprocess.run(
         [*PROGRAM, *typed],
         env=environment(**settings, **hidden),
+        input=said,
         capture_output=True,
         text=True,
         timeout=PATIENCE,

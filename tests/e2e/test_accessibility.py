@@ -17,6 +17,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from carepath.cli.demo import people
 from carepath.cli.demo.story import Step
 from tests.e2e import axe, operating, programs, staging
 from tests.e2e.programs import Running
@@ -58,6 +59,14 @@ class Servers:
     def many(self) -> Running:
         """Two thousand messages about one patient."""
         return self._serve("many", staging.years(ENTRIES, staging.now().date()), 200)
+
+    @cached_property
+    def signed_in(self) -> Running:
+        """The story, where people sign in."""
+        folder = self.folder / "signed-in"
+        folder.mkdir()
+        staging.seed(folder, staging.running(staging.now()))
+        return self.stack.enter_context(operating.signed_in(folder, people.PERSONS))
 
     def _serve(
         self,
@@ -246,6 +255,51 @@ def plan_clash(page: Page, servers: Servers) -> None:
     expect(page.locator(".clash")).to_be_visible()
 
 
+def issuer(page: Page, servers: Servers) -> None:
+    """The demo's own page, where one of its persons is chosen."""
+    page.goto(servers.signed_in.url)
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Hvem er du|Who are you"))
+
+
+def act_as(page: Page, servers: Servers) -> None:
+    """Whom to act as, with the menu open where it is one."""
+    _sign_in(page, servers)
+    page.goto(f"{servers.signed_in.url}/act-as")
+    _open_menu(page)
+
+
+def sessions(page: Page, servers: Servers) -> None:
+    """Where somebody is signed in."""
+    _sign_in(page, servers)
+    page.goto(f"{servers.signed_in.url}/sessions")
+
+
+def signed_out(page: Page, servers: Servers) -> None:
+    """After signing out, by way of the issuer."""
+    _sign_in(page, servers)
+    _open_menu(page)
+    page.get_by_role("button", name=re.compile("Logg ut|Sign out")).click()
+    page.wait_for_url("**/signed-out")
+
+
+def sign_in_problem(page: Page, servers: Servers) -> None:
+    """An answer that nobody asked for."""
+    page.goto(f"{servers.signed_in.url}/sign-in/callback?state=x")
+
+
+def _sign_in(page: Page, servers: Servers) -> None:
+    page.goto(servers.signed_in.url)
+    page.get_by_role("button", name=people.PERSONS[0].name).click()
+    page.wait_for_url(f"{servers.signed_in.url}/**")
+
+
+def _open_menu(page: Page) -> None:
+    menu = page.get_by_role("button", name=re.compile("Meny|Menu"))
+    if menu.is_visible():
+        menu.click()
+        expect(page.locator("#menu")).to_be_visible()
+
+
 View = Callable[[Page, Servers], None]
 VIEWS: tuple[View, ...] = (
     nobody,
@@ -269,6 +323,11 @@ VIEWS: tuple[View, ...] = (
     send_form,
     plan,
     plan_clash,
+    issuer,
+    act_as,
+    sessions,
+    signed_out,
+    sign_in_problem,
 )
 
 

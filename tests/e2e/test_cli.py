@@ -133,11 +133,13 @@ def test_any_event_from_plain_values(server: Running) -> None:
 
 
 def test_the_timeline_by_any_name_of_the_patient(server: Running) -> None:
-    """A bare number, an identifier with its system, and the id it has here."""
+    """A bare number, asked for or not, an identifier with its system, and the id it has here."""
     shown = succeeded(run("timeline", NUMBER.value, "--url", server.url))
     assert "Sykehus valgt: Slagen sykehus, akuttmottaket" in shown
     by_system = run("timeline", f"{NUMBER.system}|{NUMBER.value}", "--url", server.url)
     assert succeeded(by_system) == shown
+    asked = run("timeline", "-", "--url", server.url, said=f"{NUMBER.value}\n")
+    assert succeeded(asked) == shown
     bundle = orjson.loads(succeeded(run("timeline", NUMBER.value, "--json", "--url", server.url)))
     assert bundle["type"] == "searchset"
     entries = [entry["resource"] for entry in bundle["entry"]]

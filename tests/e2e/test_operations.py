@@ -1,25 +1,20 @@
 """Deliveries and operations in a real browser: an administrator at work, and what nobody else gets to see."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from carepath.cli.demo import people
-from carepath.cli.demo.issuer import CLIENT
-from carepath.wiring import people as members
-from carepath.wiring.store import open_store
 from pathways.access import Role
-from pathways.parties import Identifier
-from tests.e2e import operating, programs, staging
+from tests.e2e import operating, staging
 from tests.e2e.operating import FAILING, HOOK, NURSES, PATIENT
+from tests.e2e.programs import Running
 from tests.e2e.test_pages import browser as browser  # noqa: PLC0414 -- a fixture
 from tests.e2e.test_picture import SHOTS
-from tests.issuer import issuing
-from tests.servers import PATIENCE, free_port
+from tests.servers import PATIENCE
 
 OPERATOR = "gp"
 """This person of the demo works at the broker here."""
@@ -31,35 +26,19 @@ NAMES = {one.key: one.name for one in PERSONS}
 LEGEVAKT = "solvik-legevakt"
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A server where people sign in, with something to look after."""
-
-    url: str
-
-
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The demo's patient in the middle of her story, its directory and its persons."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The demo's patient in the middle of her story, its directory and its persons, and something to look after."""
     folder = tmp_path_factory.mktemp("operations")
     staging.seed(folder, staging.running(staging.now()))
     operating.fill(folder)
-    port = free_port()
-    with ExitStack() as running:
-        issuer = running.enter_context(issuing(f"http://127.0.0.1:{port}", PERSONS))
-        with open_store(staging.settings(folder)) as store:
-            for one in PERSONS:
-                if one.role is not None:
-                    known, since = Identifier(issuer.address, one.key), datetime.now(UTC)
-                    members.add(store, known, one.name, one.party, one.role, since, None)
-        set_ = {"CAREPATH_OIDC_ISSUER": issuer.address, "CAREPATH_OIDC_CLIENT_ID": CLIENT}
-        served = programs.serving(folder, port, CAREPATH_OPEN_MODE="false", **set_)
-        yield Site(running.enter_context(served).url)
+    with operating.signed_in(folder, PERSONS) as running:
+        yield running
 
 
 @contextmanager
 def visiting(
-    browser: Browser, site: Site, person: str, path: str = "/", **options: object
+    browser: Browser, site: Running, person: str, path: str = "/", **options: object
 ) -> Iterator[Page]:
     """Somebody's own browser, signed in; nothing may break the content policy, nothing may fail."""
     context = browser.new_context(**{"locale": "nb-NO", **options})  # type: ignore[arg-type]
@@ -85,7 +64,7 @@ def open_nurses(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Solvik kommune, hjemmesykepleien")
 
 
-def test_an_administrator_begins_here_and_sees_their_own(browser: Browser, site: Site) -> None:
+def test_an_administrator_begins_here_and_sees_their_own(browser: Browser, site: Running) -> None:
     """Nina Dahl is Solvik's: its units are hers, the hospitals are not; nothing of the whole broker is."""
     with visiting(browser, site, "administrator") as page:
         page.wait_for_url(f"{site.url}/operations")
@@ -104,7 +83,7 @@ def test_an_administrator_begins_here_and_sees_their_own(browser: Browser, site:
     ("scripts", "number"), [(True, "4"), (False, "1")], ids=["with scripts", "without"]
 )
 def test_pause_resume_and_send_again(
-    browser: Browser, site: Site, scripts: bool, number: str
+    browser: Browser, site: Running, scripts: bool, number: str
 ) -> None:
     """Every step is a form; the page says what was done, and how it stands."""
     with visiting(browser, site, "administrator", java_script_enabled=scripts) as page:
@@ -127,7 +106,7 @@ def test_pause_resume_and_send_again(
         expect(kafka).to_contain_text("Sendes på nytt til og med")
 
 
-def test_a_subscription_that_failed_is_tried_again(browser: Browser, site: Site) -> None:
+def test_a_subscription_that_failed_is_tried_again(browser: Browser, site: Running) -> None:
     """And one that works is paused; who it calls is told without what may be secret."""
     with visiting(browser, site, "administrator") as page:
         open_nurses(page)
@@ -143,7 +122,9 @@ def test_a_subscription_that_failed_is_tried_again(browser: Browser, site: Site)
 
 
 @pytest.mark.parametrize("person", ["administrator", OPERATOR])
-def test_a_parked_message_is_masked_and_given_up(browser: Browser, site: Site, person: str) -> None:
+def test_a_parked_message_is_masked_and_given_up(
+    browser: Browser, site: Running, person: str
+) -> None:
     """No name and no number of hers is on any page; a reason is needed, and is text whatever is in it."""
     found = "Kan ikke leses" if person == "administrator" else "Samme meldings-id med annet innhold"
     with visiting(browser, site, person, "/operations/parked") as page:
@@ -161,7 +142,7 @@ def test_a_parked_message_is_masked_and_given_up(browser: Browser, site: Site, p
         expect(page.get_by_role("button", name="Prøv igjen")).to_have_count(0)
 
 
-def test_the_operator_sees_all_and_nobody_else_anything(browser: Browser, site: Site) -> None:
+def test_the_operator_sees_all_and_nobody_else_anything(browser: Browser, site: Running) -> None:
     """The figures of the whole broker; a nurse has no such page, and no link to one."""
     with visiting(browser, site, OPERATOR, "/operations") as page:
         expect(page.get_by_role("list", name="Hele megleren nå")).to_contain_text(
@@ -175,7 +156,7 @@ def test_the_operator_sees_all_and_nobody_else_anything(browser: Browser, site: 
         assert answer.status == 403
 
 
-def test_the_guide_has_their_own_commands(browser: Browser, site: Site) -> None:
+def test_the_guide_has_their_own_commands(browser: Browser, site: Running) -> None:
     """With their key, and this server's address."""
     path = f"/operations/connect?organisation={NURSES}"
     with visiting(browser, site, "administrator", path) as page:
@@ -192,7 +173,21 @@ def test_the_guide_has_their_own_commands(browser: Browser, site: Site) -> None:
         )
 
 
-def test_a_form_of_another_site_does_nothing(browser: Browser, site: Site) -> None:
+def test_a_command_is_copied_by_a_button(browser: Browser, site: Running) -> None:
+    """Whole, and said to be; without script there is no button."""
+    path = f"/operations/connect?organisation={NURSES}"
+    allowed = ["clipboard-read", "clipboard-write"]
+    with visiting(browser, site, "administrator", path, permissions=allowed) as page:
+        page.get_by_role("button", name="Kopier – HL7 v2 over MLLP").click()
+        expect(page.get_by_role("status")).to_have_text("Kopiert")
+        command = page.locator("[aria-labelledby=way-hl7v2] code").text_content()
+        assert page.evaluate("navigator.clipboard.readText()") == command
+    with visiting(browser, site, "administrator", path, java_script_enabled=False) as page:
+        expect(page.locator("main code").first).to_be_visible()
+        expect(page.get_by_role("button", name="Kopier")).to_have_count(0)
+
+
+def test_a_form_of_another_site_does_nothing(browser: Browser, site: Running) -> None:
     """A real browser says where it comes from."""
     with visiting(browser, site, "administrator", "/operations") as page:
         target = f"{site.url}/operations/deliveries/{NURSES}"
@@ -209,7 +204,9 @@ def test_a_form_of_another_site_does_nothing(browser: Browser, site: Site) -> No
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 360), ("light", 320)])
-def test_on_a_telephone_in_english(browser: Browser, site: Site, scheme: str, width: int) -> None:
+def test_on_a_telephone_in_english(
+    browser: Browser, site: Running, scheme: str, width: int
+) -> None:
     """Nothing sticks out; the commands scroll by themselves."""
     narrow = {
         "locale": "en-GB",

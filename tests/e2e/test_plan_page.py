@@ -187,15 +187,36 @@ def test_two_change_it_at_once_and_nobody_loses_a_word(browser: Browser, planned
         expect(versions.locator("del")).to_contain_text(["Handle selv annenhver uke"])
 
 
-def test_a_list_can_be_emptied(browser: Browser, planned: Demo) -> None:
-    """Whoever reads it afterwards sees no goal."""
+def test_what_was_refused_is_put_right_and_kept(browser: Browser, planned: Demo) -> None:
+    """The same form, sent again, is not taken for one that was sent before."""
+    with visiting(browser, planned, "coordinator", java_script_enabled=False) as page:
+        on_plan(page)
+        follow(page, "Endre planen")
+        fill(page, begins="2027-03-05", ends="2027-03-01", note="Ring først")
+        press(page, "Lagre endringene")
+        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.locator('[name="note"]')).to_have_value("Ring først")
+        fill(page, ends="2027-03-09")
+        press(page, "Lagre endringene")
+        expect(page.get_by_role("status").first).to_have_text("Planen er endret.")
+        plan = page.locator("article.plan").first
+        for said in ("Ring først", "5. mars 2027", "9. mars 2027"):
+            expect(plan).to_contain_text(said)
+
+
+def test_what_it_says_can_be_emptied(browser: Browser, planned: Demo) -> None:
+    """A list, a text and a date: whoever reads it afterwards sees none."""
     with visiting(browser, planned, "coordinator") as page:
         on_plan(page)
         follow(page, "Endre planen")
         for field in page.locator('[name^="goals-"]').all():
             field.fill("")
+        fill(page, note="", ends="")
         press(page, "Lagre endringene")
-        expect(page.locator("article.plan").first).to_contain_text("Ingen mål er satt.")
+        plan = page.locator("article.plan").first
+        expect(plan).to_contain_text("Ingen mål er satt.")
+        expect(plan.locator("> .note")).to_have_count(0)
+        expect(plan.locator("> .quiet")).not_to_contain_text("9. mars 2027")
 
 
 def test_who_may_not_change_it_is_told(browser: Browser, planned: Demo) -> None:

@@ -126,6 +126,53 @@ def test_a_form_that_is_sent_twice_does_nothing_twice(page: Page, server: Runnin
     expect(page.locator("main")).not_to_contain_text("Noe annet")
 
 
+def promised(page: Page, server: Running) -> str:
+    """The address of the receipt of a measure that was promised by hand, and told the ward."""
+    choose(page, server, staging.NUMBER, "measure-promised")
+    told = {"sender": HOME, "owner": HOME, "to-0": WARD, "note": HOSTILE}
+    for name, text in (told | {"title": "Rullstol", "due": "2099-01-01"}).items():
+        page.locator(f"#{name}").fill(text)
+    press(page, "Send")
+    return page.url
+
+
+def test_what_was_sent_is_told_anew(page: Page, server: Running) -> None:
+    """From its receipt: the form says what it said; whoever was told hears of it; the first holds no longer."""
+    first = promised(page, server)
+    page.get_by_role("link", name="Rett det du sendte").click()
+    for name, text in {"title": "Rullstol", "note": HOSTILE, "owner": HOME}.items():
+        expect(page.locator(f"#{name}")).to_have_value(text)
+    page.locator("#title").fill("Rullestol")
+    page.locator("#note").fill("")
+    press(page, "Send")
+    for said in ("Retting: ", "Rullestol", WARD):
+        expect(page.locator("main")).to_contain_text(said)
+    expect(page.locator("main")).not_to_contain_text(HOSTILE)
+    page.goto(first)
+    expect(page.locator("main")).to_contain_text("Dette gjelder ikke lenger")
+    expect(page.get_by_role("link", name="Rett det du sendte")).to_have_count(0)
+    answer = page.goto(f"{first}/correct")
+    assert answer is not None
+    assert answer.status == 404
+
+
+def test_what_was_sent_is_taken_back(page: Page, server: Running) -> None:
+    """Once: sent again, the receipt of the first is all there is; the plan says nothing of it any more."""
+    first = promised(page, server)
+    page.get_by_text("Trekk det tilbake").click()
+    press(page, "Trekk tilbake")
+    for said in ("Annullert: ", WARD):
+        expect(page.locator("main")).to_contain_text(said)
+    again = page.request.post(f"{first}/withdraw")
+    assert again.url == f"{page.url}?again=1"
+    page.goto(first)
+    expect(page.locator("main")).to_contain_text("Dette gjelder ikke lenger")
+    follow = page.get_by_role("link", name="Planen", exact=True).first
+    with page.expect_navigation():
+        follow.click()
+    expect(page.locator("main")).not_to_contain_text("Rullstol")
+
+
 def test_somebody_whom_nobody_has_heard_of(page: Page, server: Running) -> None:
     """A question about them goes where the rules say."""
     choose(page, server, "14857010184", "inquiry")

@@ -271,6 +271,7 @@ def test_in_english_on_a_telephone(browser: Browser, demo: Demo) -> None:
         page.goto(f"{demo.url}/act-as")
         expect(page.get_by_role("heading", level=1)).to_have_text("As whom are you here?")
         fits(page)
+        page.get_by_role("button", name="Menu").click()
         page.get_by_role("button", name="Sign out").click()
         page.wait_for_url(f"{demo.url}/signed-out")
         expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
@@ -280,6 +281,34 @@ def test_in_english_on_a_telephone(browser: Browser, demo: Demo) -> None:
 def fits(page: Page) -> None:
     """Nothing sticks out."""
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_top_is_one_line_with_a_menu(browser: Browser, demo: Demo, scripts: bool) -> None:
+    """On a telephone, who one is stays to be seen; the keyboard opens the menu and leaves it. Paper has none of it."""
+    narrow = {"viewport": {"width": 360, "height": 740}, "java_script_enabled": scripts}
+    with visiting(browser, demo, "coordinator", **narrow) as page:
+        top, menu = page.locator("header"), page.get_by_role("button", name="Meny")
+        expect(top).to_contain_text("Koordinator, Solvik kommune")
+        box = top.bounding_box()
+        assert box is not None
+        assert box["height"] <= 64
+        place = page.get_by_role("link", name="Arbeidsliste")
+        expect(place).to_be_hidden()
+        menu.focus()
+        page.keyboard.press("Enter")
+        expect(place).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(place).to_be_hidden()
+        expect(menu).to_be_focused()
+        page.keyboard.press("Enter")
+        place.click()
+        page.wait_for_url("**/worklist")
+        page.set_viewport_size({"width": 1280, "height": 740})
+        expect(menu).to_be_hidden()
+        expect(place).to_be_visible()
+        page.emulate_media(media="print")
+        expect(top).to_be_hidden()
 
 
 def test_without_scripts(browser: Browser, demo: Demo) -> None:

@@ -20,6 +20,7 @@ from pathways.messages import Destination, Message
 from pathways.moments import Moment
 from pathways.parties import Identifier
 from tests.e2e import axe, programs
+from tests.e2e.elsewhere import record_system
 from tests.e2e.test_sign_in import NUMBER, Demo, sign_in, visiting
 from tests.e2e.test_sign_in import browser as browser  # noqa: PLC0414 -- a fixture
 from tests.e2e.test_sign_in import demo as demo  # noqa: PLC0414 -- a fixture
@@ -231,7 +232,7 @@ def test_what_is_wrong_stands_beside_its_field(browser: Browser, demo: Demo) -> 
 
 
 def test_a_search_stands_in_no_address(browser: Browser, demo: Demo) -> None:
-    """By name or number, posted; nobody is found in words, too. A record system opens the list with its patient."""
+    """By name or number, posted; nobody is found in words, too."""
     with at_list(browser, demo, "nurse") as page:
         page.get_by_label("Navn eller fødselsnummer").fill(NUMBER)
         page.get_by_role("button", name="Finn").click()
@@ -241,20 +242,36 @@ def test_a_search_stands_in_no_address(browser: Browser, demo: Demo) -> None:
         page.get_by_label("Navn eller fødselsnummer").fill("Nils Ingensteds")
         page.get_by_role("button", name="Finn").click()
         expect(page.locator(".empty")).to_contain_text("Ingenting på listen passer")
-        page.evaluate(
-            """number => {
-                const form = document.createElement("form");
-                Object.assign(form, { method: "post", action: "/worklist/open" });
-                form.append(Object.assign(document.createElement("input"), { name: "identifier", value: number }));
-                document.body.append(form);
-                form.submit();
-            }""",
-            NUMBER,
-        )
-        page.wait_for_url("**/worklist?patient=*")
-        expect(page.locator(".work > li").first).to_contain_text("Solveig Bråten")
         page.get_by_role("link", name="Stille pasienter").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Stille pasienter")
+
+
+@pytest.mark.parametrize("person", ["nurse", None], ids=["signed in", "not yet"])
+def test_a_record_system_of_another_site_opens_its_patient(
+    browser: Browser, demo: Demo, person: str | None
+) -> None:
+    """With the session, or after signing in; once, and its form changes nothing. No number is in an address."""
+    opens = record_system(f"{demo.url}/worklist/open", identifier=NUMBER)
+    with visiting(browser, demo, person) as page, opens as journal:
+        addresses: list[str] = []
+        page.on("request", lambda request: addresses.append(request.url))
+        page.goto(journal)
+        page.get_by_role("button", name="Open").click()
+        if person is None:
+            sign_in(page, "nurse")
+        page.wait_for_url("**/worklist?patient=*")
+        expect(page.locator(".notice")).to_contain_text("på listen passer")
+        expect(page.locator(".work > li").first).to_contain_text("Solveig Bråten")
+        (handed,) = {one for one in addresses if "/worklist/opened/" in one and "next=" not in one}
+        assert not [one for one in addresses if NUMBER in one]
+        again = page.goto(handed)
+        assert again is not None
+        assert again.status == 410
+    does = record_system(f"{demo.url}/worklist/seen", upto="1")
+    with visiting(browser, demo, "nurse") as page, does as journal:
+        page.goto(journal)
+        page.get_by_role("button", name="Open").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Du er ikke logget inn")
 
 
 def test_what_was_typed_outlives_the_session(browser: Browser, demo: Demo) -> None:

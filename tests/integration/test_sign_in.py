@@ -373,3 +373,23 @@ def test_a_person_with_two_roles_chooses(site: Site) -> None:
         assert wrong.headers["location"] == "/act-as?next=%2F"
     with open_store(Settings(database_url=database)) as store:
         wired.end(store, more.id, datetime.now(UTC))
+
+
+def test_somebody_signs_out_on_another_machine(site: Site) -> None:
+    """Both sign-ins are listed, with what they act as; the other one is out at once, and nobody else can do it."""
+    own: dict[str, Any] = {"headers": {"Sec-Fetch-Site": "same-origin"}}
+    with site.browser() as ward, site.browser() as home:
+        assert ward.get("/sessions").headers["location"] == "/sign-in?next=/sessions"
+        for browser in (ward, home):
+            browser.get(answered(browser, "legevakt"))
+        listed = home.get("/sessions").text
+        assert listed.count("Helsepersonell, Solvik og Nesøy legevakt</strong>") == 2
+        (there,) = re.findall(r'name="end" value="(\w+)"', listed)
+        foreign = home.post(
+            "/sessions", data={"end": there}, headers={"Sec-Fetch-Site": "cross-site"}
+        )
+        assert foreign.status_code == 403
+        assert ward.get("/").status_code == 200
+        assert home.post("/sessions", data={"end": there}, **own).headers["location"] == "/sessions"
+        assert ward.get("/").headers["location"] == "/sign-in?next=%2F"
+        assert home.get("/").status_code == 200

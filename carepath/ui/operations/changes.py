@@ -18,12 +18,11 @@ from starlette.routing import Route
 from carepath import texts
 from carepath.service import changes
 from carepath.service.changes import Change
-from carepath.service.deliveries import NotGiven, Start
-from carepath.store.deliveries import Delivery
+from carepath.service.deliveries import Feed, Hook, NotGiven, Start, Way
 from carepath.store.parked import State
 from carepath.ui.door import Door, visit_of
 from carepath.ui.forms import Form, form_of
-from carepath.ui.operations.data import Hook, Subscriber
+from carepath.ui.operations.data import Subscriber
 from carepath.ui.operations.pages import Desk, delivery_page, guarded, parked_page
 from carepath.ui.rendering import HEADERS, language_of, page
 from pathways.access_log import who
@@ -63,26 +62,20 @@ async def deliver(desk: Desk, request: Request) -> Response:
     return _back(f"deliveries/{quote(key, safe='')}", form.one("do"))
 
 
-Way = Delivery | Hook
-
-
 def _way(one: Subscriber, form: Form) -> Way | None:
     """What the form is about; ``None``: nothing of theirs."""
     id_, over = form.one("hook"), form.one("over")
     if id_:
-        return next((hook for hook in one.hooks if hook.one.id == id_), None)
-    return next((sent for sent in one.sent if sent.over == over), None)
+        return next((Hook(hook.one) for hook in one.hooks if hook.one.id == id_), None)
+    return next((Feed(sent) for sent in one.sent if sent.over == over), None)
 
 
 def _work(desk: Desk, way: Way, act: str) -> Callable[[Change], None] | None:
     """What has no fields of its own; ``None``: it cannot be done with this."""
-    operations, paused = desk.operations, act == "pause"
     if act in {"pause", "resume"}:
-        if isinstance(way, Hook):
-            return partial(operations.pause_hook, id_=way.one.id, paused=paused)
-        return partial(operations.pause, sent=way, paused=paused)
+        return partial(desk.operations.pause, way=way, paused=act == "pause")
     if act == "ask-anew" and isinstance(way, Hook):
-        return partial(operations.ask_anew, id_=way.one.id)
+        return partial(desk.operations.ask_anew, hook=way)
     return None
 
 
@@ -90,27 +83,13 @@ async def _replay(desk: Desk, request: Request, form: Form, change: Change, way:
     words = partial(_text, request)
     start = _start(form, words)
     if start is not None:
-        why = await run_in_threadpool(_again, desk, change, way, start)
+        why = await run_in_threadpool(desk.operations.replay, change, way, start)
         if why is None:
             return _back(f"deliveries/{quote(request.path_params['key'], safe='')}", "replay")
         field = "since" if isinstance(start, datetime) else "from"
-        given, last = _numbers(way)
-        form.problems[field] = words(_WHY[why], upto=str(given), last=str(last))
-    sent = way.one.id if isinstance(way, Hook) else way.over
+        form.problems[field] = words(_WHY[why], upto=str(way.given), last=str(way.last))
+    sent = form.one("hook") or form.one("over")
     return await delivery_page(desk, request, form, sent, status=422)
-
-
-def _again(desk: Desk, change: Change, way: Way, start: Start) -> NotGiven | None:
-    if isinstance(way, Hook):
-        return desk.operations.replay_hook(change, way.one, start)
-    return desk.operations.replay(change, way, start)
-
-
-def _numbers(way: Way) -> tuple[int, int]:
-    """Up to where it was given, and the last there is."""
-    if isinstance(way, Hook):
-        return way.one.delivered, way.one.numbered
-    return way.published, way.last
 
 
 _WHY: Final = {

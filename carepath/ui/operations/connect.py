@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from fhir_mappings.channels import PAYLOAD_CONTENT
 from schemas.broker import Broker
 from schemas.topics import group, inbound, updates
 
@@ -19,6 +20,7 @@ _SUBSCRIPTION = {
         "type": "rest-hook",
         "endpoint": "https://ehr.example/notifications",
         "payload": "application/fhir+json",
+        "_payload": {"extension": [{"url": PAYLOAD_CONTENT, "valueCode": "id-only"}]},
     },
 }
 
@@ -47,8 +49,8 @@ class Guide:
             return None
         commands = (
             "carepath client-key generate private.json --public public.json",
-            f"carepath client-key add {quote(key)} --client-id {quote(key)}-journal"
-            " --jwks-file public.json --scope system/Bundle.cru --scope 'system/*.rs'",
+            f"carepath client-key add {quote(key)} --client-id {quote(_system(key))}"
+            " --jwks-file public.json --scope system/Bundle.cru --scope 'system/*.rs' --scope system/Subscription.cruds",
             f"curl {quote(f'{self.address}/fhir/.well-known/smart-configuration')}",
         )
         return Way("sign-in", commands)
@@ -64,23 +66,41 @@ class Guide:
             ),
         )
         if self.broker is not None:
-            yield Way("kafka-in", (f"{self._kcat()} -P -t {quote(inbound(key))} message.json",))
+            yield Way(
+                "kafka-in", (f"{_kcat(self.broker)} -P -t {quote(inbound(key))} message.json",)
+            )
         yield Way(
             "kith",
             (
                 f"{sends} -H 'Content-Type: application/xml' --data-binary @innlagt.xml \\\n  {quote(kith)}",
             ),
         )
-        framed = "{ printf '\\013'; cat adt.hl7; printf '\\034\\015'; }"
-        yield Way("hl7v2", (f"{framed} | {self._mllp()}",))
+        yield Way("hl7v2", (_python(*self._mllp()),))
+        sending = (
+            "from pathlib import Path",
+            "from carepath_client import Publisher",
+            *self._auth(key),
+            f"with Publisher.http({self._client(key)}) as publisher:",
+            "    print(publisher.publish(Path('message.json').read_bytes()).state)",
+        )
+        yield Way("client-in", (_python(*sending),))
 
     def ways_out(self, key: str) -> Iterator[Way]:
         """How it is told."""
         reads, sends = self._curl(key), self._curl(key, "POST")
         events = f"{self.address}/events?org={key}&since=0"
         yield Way("sse", (f"{reads} --no-buffer {quote(events)}",))
+        reading = (
+            "from carepath_client import FileCursor, Subscriber",
+            *self._auth(key),
+            "cursor = FileCursor('carepath.cursor')",
+            f"with Subscriber.http({self._client(key)}, cursor=cursor) as updates:",
+            "    for update in updates:",
+            "        print(update.sequence, update.event, flush=True)",
+        )
+        yield Way("client-out", (_python(*reading),))
         if self.broker is not None:
-            command = f"{self._kcat()} -G {quote(group(key))} {quote(updates(key))}"
+            command = f"{_kcat(self.broker)} -G {quote(group(key))} {quote(updates(key))}"
             yield Way("kafka-out", (command,))
         mailbox, confirm = f"{self.address}/fhir/$mailbox", f"{self.address}/fhir/$confirm"
         upto = orjson.dumps(
@@ -102,20 +122,46 @@ class Guide:
         posts = f" -X {method}" if method else ""
         return f"curl{posts}{who} -H {quote(f'X-Carepath-Org: {key}')}"
 
-    def _kcat(self) -> str:
-        broker = self.broker
-        if broker is None:
-            return "kcat"
-        secured = (
-            f" -X security.protocol={broker.protocol}" if broker.protocol != "PLAINTEXT" else ""
+    def _auth(self, key: str) -> tuple[str, ...]:
+        """The lines of a program that sign it in as ``auth``."""
+        if not self.signs_in:
+            return ()
+        known_as = f"{_system(key)!r}, 'private.json', {f'{self.address}/auth/token'!r}"
+        return (
+            "from carepath_client import BackendServices",
+            f"auth = BackendServices({known_as})",
         )
-        return f"kcat -b {quote(','.join(broker.bootstrap))}{secured}"
 
-    def _mllp(self) -> str:
-        host = quote(urlsplit(self.address).hostname or "")
+    def _client(self, key: str) -> str:
+        """Where a program connects, and as whom."""
+        auth = ", auth=auth" if self.signs_in else ""
+        return f"{self.address!r}, organisation={key!r}{auth}"
+
+    def _mllp(self) -> Iterator[str]:
+        """A message in its frame, and the answer without."""
+        host = urlsplit(self.address).hostname or ""
+        yield "import socket, ssl" if self.mllp_tls else "import socket"
+        yield f"line = socket.create_connection(({host!r}, {self.mllp_port}), 30)"
         if self.mllp_tls:
-            return f"openssl s_client -quiet -connect {host}:{self.mllp_port}"
-        return f"nc {host} {self.mllp_port}"
+            wrap = f"ssl.create_default_context().wrap_socket(line, server_hostname={host!r})"
+            yield f"line = {wrap}"
+        yield r"line.sendall(b'\x0b' + open('adt.hl7', 'rb').read() + b'\x1c\r')"
+        yield r"print(line.recv(65536).decode().strip('\x0b\x1c\r').replace('\r', '\n'))"
+
+
+def _system(key: str) -> str:
+    """What the organisation's record system is called here."""
+    return f"{key}-journal"
+
+
+def _python(*lines: str) -> str:
+    """A program that a shell hands to Python as it stands."""
+    return "\n".join(("python3 - <<'END'", *lines, "END"))
+
+
+def _kcat(broker: Broker) -> str:
+    secured = f" -X security.protocol={broker.protocol}" if broker.protocol != "PLAINTEXT" else ""
+    return f"kcat -b {quote(','.join(broker.bootstrap))}{secured}"
 
 
 _FHIR = "-H 'Content-Type: application/fhir+json'"

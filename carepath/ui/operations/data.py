@@ -17,6 +17,7 @@ from carepath.service import deliveries as tended
 from carepath.service import parked as shelf
 from carepath.service.answers import Answer
 from carepath.service.changes import Change
+from carepath.service.deliveries import Way
 from carepath.store import (
     answers,
     deliveries,
@@ -30,7 +31,7 @@ from carepath.store import (
 )
 from carepath.store.database import Connection, Database
 from carepath.store.deliveries import Delivery, Gap, Handed
-from carepath.store.figures import Figures
+from carepath.store.figures import Figures, Waiting
 from carepath.store.parked import Parked, State
 from carepath.store.subscriptions import Subscribed
 from carepath.store.transports import Refused
@@ -131,19 +132,20 @@ class Operations:
     def overview(self, visit: Visit) -> Overview:
         """Who is told what, and how it goes."""
         with self._reaching(visit) as (conn, whose):
-            known = figures.figures(conn, times.now())
-            found = list(_subscribers(conn, known, whose))
-            waiting = parked.waiting(conn, whose)
-        return Overview(subscribers=found, parked=waiting, figures=known if whose is None else None)
+            known = figures.figures(conn, times.now()) if whose is None else None
+            found = _subscribers(conn, known or figures.waiting(conn, times.now(), whose), whose)
+            return Overview(subscribers=[*found], parked=parked.waiting(conn, whose), figures=known)
 
     def subscriber(self, visit: Visit, key: str) -> Standing | None:
         """One of them, in full."""
         with self._reaching(visit) as (conn, whose):
-            known = figures.figures(conn, times.now())
-            found = [one for one in _subscribers(conn, known, whose) if one.key == key]
-            if not found:
+            if whose is not None and key not in whose:
                 return None
-            return Standing(found[0], deliveries.gaps(conn, key), transports.refused(conn, key))
+            waits = figures.waiting(conn, times.now(), {key})
+            found = next(_subscribers(conn, waits, frozenset({key})), None)
+            if found is None:
+                return None
+            return Standing(found, deliveries.gaps(conn, key), transports.refused(conn, key))
 
     def parked(self, visit: Visit, *, everything: bool) -> list[tuple[Parked, str | None]]:
         """Those that wait, oldest first, or all, ``MOST`` of them; and what their senders are called."""
@@ -173,46 +175,30 @@ class Operations:
     def organisations(self, visit: Visit) -> list[Party]:
         """Those within reach, by name."""
         with self._reaching(visit) as (conn, whose):
-            found = parties.listed(conn)
+            found = parties.directory(conn).parties.values()
         own = [one for one in found if whose is None or one.key in whose]
         return sorted(own, key=lambda one: one.name)
 
     # --- what is done; whoever asks has looked up what it is done to
 
-    def pause(self, change: Change, sent: Delivery, *, paused: bool) -> None:
+    def pause(self, change: Change, way: Way, *, paused: bool) -> None:
         """Send nothing more there, or go on."""
-        tended.pause(self.database, change, sent, paused=paused)
-        self.relay.wake()
-
-    def replay(self, change: Change, sent: Delivery, start: tended.Start) -> tended.NotGiven | None:
-        """Send again what it was given; why not, where there is nothing."""
-        first = tended.first(self.database, sent, start)
-        if isinstance(first, tended.NotGiven):
-            return first
-        tended.replay(self.database, change, sent, first)
-        self.relay.wake()
-        return None
-
-    def pause_hook(self, change: Change, id_: str, *, paused: bool) -> None:
-        """Call it no more, or go on."""
-        tended.pause_hook(self.database, change, id_, paused=paused)
+        tended.pause(self.database, change, way, paused=paused)
         self.relay.streams.tell(())
 
-    def ask_anew(self, change: Change, id_: str) -> None:
+    def replay(self, change: Change, way: Way, start: tended.Start) -> tended.NotGiven | None:
+        """Send again what was given; why not, where there is nothing."""
+        first = tended.first(self.database, way, start)
+        if isinstance(first, tended.NotGiven):
+            return first
+        tended.replay(self.database, change, way, first)
+        self.relay.streams.tell(())
+        return None
+
+    def ask_anew(self, change: Change, hook: tended.Hook) -> None:
         """Call it again, after an error."""
-        tended.ask_anew(self.database, change, id_)
+        tended.ask_anew(self.database, change, hook)
         self.relay.streams.tell(())
-
-    def replay_hook(
-        self, change: Change, one: Subscribed, start: tended.Start
-    ) -> tended.NotGiven | None:
-        """Send again what it was sent; why not, where there is nothing."""
-        first = tended.first_of_hook(self.database, one, start)
-        if isinstance(first, tended.NotGiven):
-            return first
-        tended.replay_hook(self.database, change, one.id, first)
-        self.relay.streams.tell(())
-        return None
 
     def retry(self, change: Change, id_: str) -> Answer | None:
         """Take a parked message in again; ``None``: it was settled, or this form was sent before."""
@@ -232,13 +218,13 @@ class Operations:
 
 
 def _subscribers(
-    conn: Connection, known: Figures, whose: frozenset[str] | None
+    conn: Connection, known: Waiting, whose: frozenset[str] | None
 ) -> Iterator[Subscriber]:
     """By key. People who follow themselves are not listed: whoever works here has no use for who they are."""
-    named = {one.key: one for one in parties.listed(conn)}
+    named = parties.directory(conn).parties
     feeds = {one.receiver: one for one in deliveries.handed(conn)}
     sent: dict[str, list[Delivery]] = {}
-    for delivery in (*known.streams, *transports.listed(conn)):
+    for delivery in (*known.streams, *known.networks):
         sent.setdefault(delivery.party, []).append(delivery)
     owed = {one.party: one for one in answers.standing(conn)}
     subscribed = _hooks(conn)
@@ -274,7 +260,7 @@ def _parked(conn: Connection, id_: str, whose: frozenset[str] | None) -> Parked 
 
 
 def _names(conn: Connection) -> Mapping[str, str]:
-    return {one.key: one.name for one in parties.listed(conn)}
+    return {key: one.name for key, one in parties.directory(conn).parties.items()}
 
 
 def _instant(at: int | None) -> datetime | None:

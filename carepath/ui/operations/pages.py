@@ -1,7 +1,7 @@
 """Deliveries and operations: who is told what and how it goes, what was parked, and how to connect.
 
 For an organisation's administrator, of their own and its units; for the operator, of all. What can be done there is in
-``operations_changes``.
+``operations.changes``.
 """
 
 from collections.abc import Awaitable, Callable

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from carepath.identity.people import national
 from carepath.service.senders import may_speak
 from carepath.ui.pathway.fields import Ask, Field, Filled, Options
 from carepath.ui.pathway.ground import PERSON, SCOPES, Ground
@@ -38,8 +37,6 @@ from pathways.states import Provision
 
 C = EventCode
 AREA, DAY, SELECT, CHECKS = Ask.AREA, Ask.DAY, Ask.SELECT, Ask.CHECKS
-DIGITS: Final = 11
-"""Of a national number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +156,7 @@ def _coordinators(ground: Ground) -> Sequence[Field]:
 
 
 def _inquiry(filled: Filled, _: Ground) -> Facts:
-    number = filled.form.one("number").replace(" ", "")
-    if number and not (len(number) == DIGITS and number.isdecimal()):
-        filled.wrong("number", "number")
+    filled.national("number")
     return InquiryFacts(text=filled.text("text"))
 
 
@@ -179,15 +174,13 @@ def _sheet(filled: Filled, _: Ground) -> Facts:
 def _relative(filled: Filled, ground: Ground) -> Facts:
     """With all who are registered already: the newest list is the one that counts."""
     name = filled.form.one("name")
-    number = filled.form.one("number").replace(" ", "")
-    if number and not (len(number) == DIGITS and number.isdecimal()):
-        filled.wrong("number", "number")
+    number = filled.national("number")
     new = Relative(
         name=name,
         relationship=filled.text("relationship"),
         phone=filled.text("phone"),
         roles=tuple(RelativeRole(role) for role in filled.form.many("roles") if role in _ROLES),
-        identifiers=(national(number),) if number else (),
+        identifiers=(number,) if number else (),
     )
     others = (one for one in ground.relatives if folded(one.name) != folded(name))
     return PersonFacts(relatives=(*others, new))
@@ -199,7 +192,7 @@ def _contact(filled: Filled, ground: Ground) -> Facts:
     return FollowUpFacts(
         title=filled.text("title"),
         owner=ground.ref(receiver) if receiver else None,
-        interval_days=int(days) if days.isdecimal() else None,
+        interval_days=int(days) if days in _INTERVALS else None,
     )
 
 
@@ -252,9 +245,11 @@ def _objected(filled: Filled, ground: Ground) -> Facts:
     known = key in ground.directory.parties
     if not known and name is None:
         filled.wrong("professional", "whom")
+    if known and name is not None:
+        filled.wrong("professional", "one")
     return ConsentFacts(
         consent=ConsentKind.HEALTH_PERSONNEL,
-        party=ground.ref(key) if known and name is None else None,
+        party=ground.ref(key) if known else None,
         professional=name,
         note=filled.text("note"),
     )

@@ -6,20 +6,19 @@ from datetime import datetime
 from typing import Final
 
 from carepath.service import access_list
+from carepath.service.drafts import Matter
 from carepath.service.senders import newcomer
 from carepath.service.terms import NORWAY
-from carepath.store import agreements, audit, overview, parties, queries
-from carepath.store.audit import Asked
-from carepath.store.blind import Keys
+from carepath.store import agreements, audit, matters, overview, parties, queries
 from carepath.store.database import Connection, Database
 from carepath.store.rights import Viewer
-from carepath.store.spoken import spoken
+from carepath.store.sent import spoken
 from carepath.store.times import instant, now
 from carepath.ui.rendering import full_name
 from carepath.ui.seeing import patient_page, seen
 from carepath.ui.values import ME, SOMEONE, Close, Looked, OwnPage, PatientPage, Sent, Visit
 from pathways.access import Actor, Basis
-from pathways.access_log import Line
+from pathways.corrections import standing
 from pathways.deadlines import Terms
 from pathways.messages import Record
 from pathways.parties import Identifier
@@ -41,7 +40,8 @@ class Own:
         with seen(self.database, visit) as (conn, seeing):
             found = [Close(one, _name(conn, seeing, one)) for one in seeing.sights or ()]
         for close in found:
-            visit.disclosed.tell(close.sight.patient, "Patient", (close.sight.patient,))
+            if close.name:
+                visit.disclosed.tell(close.sight.patient, "Patient", (close.sight.patient,))
         return sorted(found, key=lambda one: (one.sight.basis is not Basis.SELF, one.name))
 
     def page(self, visit: Visit, key: str) -> OwnPage | None:
@@ -66,25 +66,32 @@ class Own:
 
     def sent(self, visit: Visit, message: str) -> Sent | None:
         """What became of a message of theirs."""
-        with self.database.read() as conn:
-            found = spoken(conn, message, visit.actor.person)
+        with seen(self.database, visit) as (conn, seeing):
+            found = spoken(conn, visit.actor.person, message)
             if found is None:
                 return None
             record, thread = found
-            told = access_list.named(conn)
-            names = [told.get(key, key) for key in record.receivers]
-            return Sent(code=record.code, to=names, due=_due(conn, record, thread))
+            names = access_list.named(conn)
+            told = matters.records(conn, [thread.id], seeing).get(thread.id, [])
+            return Sent(
+                record=record,
+                matter=Matter(thread.id, thread.family),
+                stands=record.id in {one.id for one in standing(told).records},
+                to=[names.get(key, key) for key in record.receivers],
+                due=_due(conn, record, thread),
+            )
 
     def log(
         self, visit: Visit, key: str, language: str, before: str | None
     ) -> Sequence[Looked] | None:
-        """A page of the access log; to read it is to read of the patient, too."""
+        """A page of the access log, and a line more if there are; to read it is to read of the patient, too."""
         with self.database.read() as conn:
             keys = self.database.keys
             asked = access_list.readable(conn, keys, visit.actor, now(), key)
             if asked is None:
                 return None
-            lines = _others(conn, keys, asked, visit.actor, before)
+            own = visit.actor.person  # what somebody reads themselves would hide what others did
+            lines = audit.listed(conn, keys, asked, limit=LINES + 1, before=before, but=own)
             names = access_list.named(conn)
             for line in lines:
                 visit.disclosed.tell(line.patient, "AuditEvent", (line.id,))
@@ -110,20 +117,6 @@ class Own:
         )
         sight = newcomer(visit.actor, identifiers(visit.actor), at) if key == ME else None
         return OwnPage(key=key, sight=sight, shown=nothing)
-
-
-def _others(
-    conn: Connection, keys: Keys, asked: Asked, actor: Actor, before: str | None
-) -> list[Line]:
-    """What others did, a line more than is shown; what somebody reads themselves would hide it."""
-    found: list[Line] = []
-    while len(found) <= LINES:
-        lines = audit.listed(conn, keys, asked, limit=LINES + 1, before=before)
-        found += (one for one in lines if one.who.person != actor.person)
-        if len(lines) <= LINES:
-            break
-        before = lines[-1].id
-    return found[: LINES + 1]
 
 
 def identifiers(actor: Actor) -> tuple[Identifier, ...]:

@@ -2,7 +2,6 @@
 
 from uuid import UUID, uuid5
 
-from carepath.identity.people import national
 from carepath.service.drafts import Draft, Matter
 from carepath.ui.forms import Form
 from carepath.ui.pathway.acts import Act, matter, to
@@ -26,7 +25,7 @@ def draft_of(actor: Actor, ground: Ground, act: Act, form: Form) -> Draft:
         id=_message_id(form),
         code=act.code,
         facts=facts,
-        patient=_patient(actor, ground.page.key, form),
+        patient=_patient(actor, ground.page.key, filled),
         matter=Matter(about.id, about.family) if about and belongs else None,
         to=to(act, filled, ground),
     )
@@ -38,7 +37,8 @@ def _message_id(form: Form) -> str:
     return str(uuid5(UUID(form.id), repr(said)))
 
 
-def _patient(actor: Actor, key: str, form: Form) -> str | tuple[Identifier, ...]:
+def _patient(actor: Actor, key: str, filled: Filled) -> str | tuple[Identifier, ...]:
     if key == SOMEONE:
-        return (national(form.one("number").replace(" ", "")),)
+        number = filled.national("number")
+        return (number,) if number else ()
     return identifiers(actor) if key == ME else key

@@ -8,7 +8,9 @@ from typing import Final
 
 from carepath.texts import ZONE
 from carepath.ui.forms import Form
+from fhir_mappings.identifiers import is_possible, national
 from pathways.moments import Moment, on_day
+from pathways.parties import Identifier
 
 LONGEST: Final = 8_000
 """Characters of a text; some four pages."""
@@ -70,6 +72,14 @@ class Filled:
     def text(self, name: str) -> str | None:
         """As typed; nothing is nothing."""
         return self.form.one(name) or None
+
+    def national(self, name: str) -> Identifier | None:
+        """A national id, whose digits may stand apart."""
+        typed = "".join(self.form.one(name).split())
+        number = national(typed)
+        if typed and not is_possible(number, self.at.year):
+            self.wrong(name, "number")
+        return number if typed else None
 
     def day(self, name: str) -> Moment | None:
         """A day of the local calendar."""

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from carepath import texts
+from carepath.service.drafts import withdrawal
 from carepath.ui.door import Door, visit_of
 from carepath.ui.forms import Form, form_of
 from carepath.ui.pathway.acts import Act, offered
@@ -34,6 +35,7 @@ WAITS: Final = "waits"
 ALL: Final = "all"
 NAMES: Final = frozenset(
     {"pathways", "pathway", "pathway-changes", "pathway-log", "pathway-ask", "pathway-do"}
+    | {"pathway-withdraw"}
 )
 """Of the routes."""
 
@@ -47,6 +49,7 @@ def routes(data: Data, door: Door) -> list[BaseRoute]:
 
     return [
         at("", "pathways", people),
+        at("/withdraw", "pathway-withdraw", withdraw, "POST"),
         at("/{id}", "pathway", pathway),
         at("/{id}/changes", "pathway-changes", changes),
         at("/{id}/log", "pathway-log", log),
@@ -62,10 +65,10 @@ async def people(data: Data, request: Request) -> Response:
         return _not_theirs(request)
     found = await run_in_threadpool(data.own.people, visit)
     if not found:
-        return _to(ME, request)
+        return _to(ME, request.url.query)
     own = next((one for one in found if one.sight.basis is Basis.SELF), None)
     if own and len(found) == 1 and ALL not in request.query_params:
-        return _to(own.sight.patient, request)
+        return _to(own.sight.patient, request.url.query)
     sent = await _sent(data, request)
     return page(
         request,
@@ -85,7 +88,7 @@ async def pathway(data: Data, request: Request) -> Response:
         return _not_theirs(request)
     key = request.path_params["id"]
     if key == ME and (own := await _own(data, request)):
-        return _to(own, request)
+        return _to(own, request.url.query)
     found = await _page(data, request, key)
     if found is None or key == SOMEONE:
         return page(request, "problem.html", status=404, problem="own.unknown")
@@ -157,8 +160,21 @@ async def do(data: Data, request: Request) -> Response:
         anew = Form({name: told for name, told in form.fields.items() if name != "id"})
         return _form(request, ground, act, anew, status=422, done=done)
     key = done.patient or ("" if ground.page.key == SOMEONE else ground.page.key)
-    told = urlencode({WAITS: "1"} if done.fate is Fate.WAITS else {SENT: draft.id})
-    return RedirectResponse(f"/pathway/{key}".rstrip("/") + f"?{told}", 303, headers=HEADERS)
+    return _to(key, urlencode({WAITS: "1"} if done.fate is Fate.WAITS else {SENT: draft.id}))
+
+
+async def withdraw(data: Data, request: Request) -> Response:
+    """POST /pathway/withdraw: what they sent does not hold; everybody who was told hears so."""
+    form, visit = await form_of(request), visit_of(request)
+    sent = await run_in_threadpool(data.own.sent, visit, form.one(SENT))
+    draft = withdrawal(sent.record, sent.matter) if sent else None
+    done_before = draft is not None and await _sent(data, request, draft.id)
+    if sent is None or draft is None or not (sent.can_be_taken_back or done_before):
+        return page(request, "problem.html", status=404, problem="own.nothing-to-take-back")
+    done = await data.send(visit, draft)
+    if done.fate is Fate.REFUSED:
+        return page(request, "problem.html", status=409, problem="own.not-taken-back")
+    return _to(sent.record.patient, urlencode({SENT: draft.id}))
 
 
 def _form(
@@ -232,9 +248,9 @@ async def _sent(data: Data, request: Request, message: str | None = None) -> Sen
     return await run_in_threadpool(data.own.sent, visit_of(request), message)
 
 
-def _to(key: str, request: Request) -> Response:
-    query = f"?{request.url.query}" if request.url.query else ""
-    return RedirectResponse(f"/pathway/{key}{query}", 303, headers=HEADERS)
+def _to(key: str, query: str) -> Response:
+    there = f"/pathway/{key}".rstrip("/")
+    return RedirectResponse(f"{there}?{query}" if query else there, 303, headers=HEADERS)
 
 
 def _not_theirs(request: Request) -> Response:

@@ -14,8 +14,9 @@ from carepath.ui.rendering import full_name
 from carepath.ui.values import PatientPage
 from carepath.ui.words import Words
 from pathways.access import Role
+from pathways.corrections import Mark
 from pathways.deadlines import Commitment
-from pathways.events import EventCode, Family
+from pathways.events import Activity, EventCode, Family
 from pathways.facts import (
     ApplicationFacts,
     InquiryFacts,
@@ -133,9 +134,10 @@ class OwnView:
             return self.words.text("own.why.child" if self.is_child else "own.why.self")
         return self.words.text(f"own.people.{sight.basis}")
 
+    @cached_property
     def late(self) -> list[Promised]:
         """What is too late."""
-        return [one for one in self.promised() if one.late]
+        return [one for one in self.promised if one.late]
 
     def when(self, moment: Moment) -> str:
         """As one says it; the day alone where no more is known."""
@@ -143,13 +145,14 @@ class OwnView:
             return self.words.day(moment.at.astimezone(ZONE).date())
         return self.words.due(moment.at)
 
+    @cached_property
     def acts(self) -> list[Act]:
         """What they may do."""
         return offered(self.ground)
 
     def can(self, *codes: str) -> list[Act]:
         """Those of these that they may do."""
-        return [act for act in self.acts() if act.code in codes]
+        return [act for act in self.acts if act.code in codes]
 
     def first(self) -> list[Act]:
         """What people do most often."""
@@ -224,14 +227,11 @@ class OwnView:
 
     # --- what was promised
 
+    @cached_property
     def promised(self) -> list[Promised]:
         """What is owed, what is late first."""
         now = self.view.situation
         return [self._promised(one) for one in (*now.overdue, *now.owed)]
-
-    def of(self, matter: Matter) -> list[Promised]:
-        """What is owed in a matter."""
-        return [self._promised(one) for one in matter.owed]
 
     def _promised(self, one: Commitment) -> Promised:
         thread = next((t for t in self.shown.threads if t.id == one.thread), None)
@@ -260,7 +260,7 @@ class OwnView:
         told = [
             known_as(MeasureFacts, entry.facts).due
             for entry in self.shown.entries
-            if entry.thread == one.thread
+            if entry.thread == one.thread and _holds(entry)
         ]
         before = [due for due in told if due and facts.due and due.at != facts.due.at]
         if not before:
@@ -284,6 +284,9 @@ class OwnView:
 
     def status(self, thread: Thread) -> str:
         """How it stands, in plain words."""
+        outcome = known_as(ApplicationFacts, thread.facts).outcome
+        if outcome is Outcome.PARTLY and thread.status is Status.GRANTED:
+            return self.words.text(f"outcome.{outcome}")
         if thread.status in _PLAINLY:
             return self.words.text(f"own.status.{thread.status}")
         return self.words.text(f"status.{thread.status}")
@@ -297,12 +300,13 @@ class OwnView:
         if thread.family is Family.STAY:
             kind = known_as(StayFacts, thread.facts).stay_kind
             return f"own.cost.{kind or 'unknown'}"
-        decided = known_as(ApplicationFacts, thread.facts).outcome
-        granted = thread.family is Family.APPLICATION and decided in (
-            Outcome.GRANTED,
-            Outcome.PARTLY,
-        )
-        return "own.cost.service" if granted else ""
+        match known_as(ApplicationFacts, thread.facts).outcome:
+            case None:
+                return ""
+            case Outcome.REFUSED:
+                return "own.cost.refused"
+            case _:
+                return "own.cost.service"
 
     def complaint(self, thread: Thread) -> str:
         """What is said of how to complain: the key of the text."""
@@ -324,10 +328,10 @@ class OwnView:
     # --- questions
 
     def questions(self) -> list[Question]:
-        """Those that people asked, the newest first, and what was answered."""
+        """Those that people asked and have not taken back, the newest first, and what was answered."""
         asked: dict[str, list[Entry]] = {}
         for entry in self.shown.entries:
-            if entry.family is Family.INQUIRY and not entry.replaced_by:
+            if entry.family is Family.INQUIRY and _holds(entry):
                 asked.setdefault(entry.thread, []).append(entry)
         made = (self._question(entries) for entries in asked.values())
         return [one for one in made if one][::-1]
@@ -348,6 +352,12 @@ class OwnView:
         """The newest, first."""
         found = [line for month in self.view.months() for day in month.days for line in day.lines]
         return found[:NEWEST]
+
+
+def _holds(entry: Entry) -> bool:
+    """Whether it was neither corrected nor taken back, and takes nothing back itself."""
+    gone = entry.replaced_by or Mark.CANCELLED in entry.marks
+    return not gone and entry.activity is not Activity.CANCEL
 
 
 _FIRST: Final = (

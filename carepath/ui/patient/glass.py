@@ -7,15 +7,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from carepath import texts
+from carepath.service import typed
 from carepath.service.composing import named
 from carepath.ui.door import visit_of
 from carepath.ui.forms import Form, form_of
 from carepath.ui.rendering import HEADERS, language_of, page
 from carepath.ui.values import Data
-from fhir_mappings.identifiers import canonical
 from pathways.access import Actor, Operation, may
 from pathways.glass import FEWEST_LETTERS, LASTS, GlassReason
-from pathways.parties import Identifier
 from pathways.refusals import Cause
 
 
@@ -35,8 +34,7 @@ async def break_glass(data: Data, request: Request) -> Response:
     form.problems.update(_problems(form))
     if form.problems:
         return _form(request, form, 422)
-    system, _, value = form.one("identifier").rpartition("|")
-    number = named(Identifier(canonical(system), value))
+    number = named(typed.number(form.one("identifier")))
     reason = GlassReason(form.one("reason"))
     found = await run_in_threadpool(
         data.break_glass, visit_of(request), number, reason, form.one("words")

@@ -17,6 +17,7 @@ from carepath.ui.forms import Form, form_of
 from carepath.ui.plan.edit import Editor, PlanSheet, chosen, clashes_of, written
 from carepath.ui.plan.view import PlanView
 from carepath.ui.rendering import HEADERS, language_of, page
+from carepath.ui.send.pages import taken_in
 from carepath.ui.send.values import Book, Reader
 from carepath.ui.send.view import SENDER, Step, steps
 from carepath.ui.values import Data, Done, Fate, History, PlanPage
@@ -131,12 +132,12 @@ async def _kept(data: Data, request: Request, form: Form, tries: int) -> Respons
     if isinstance(made, Response):
         return made
     found, sheet, draft = made
-    done = await data.send(visit_of(request), draft)
+    _, done = await taken_in(data, visit_of(request), draft)
     if _overtaken(done) and tries > 1:
         return await _kept(data, request, form, tries - 1)
     if done.fate is Fate.REFUSED:
         return _shown(request, found, replace(sheet, refused=done.why(found.words.language)), 409)
-    return _back(found)
+    return _back(found, "kept")
 
 
 def _overtaken(done: Done) -> bool:
@@ -163,7 +164,7 @@ def _changed(data: Data, request: Request, form: Form) -> tuple[Open, PlanSheet,
         return _clashing(request, found, form, both.result, both.clashes)
     facts = told(found.newest.facts, both.result.facts)
     if not says_anything(facts):
-        return _back(found)
+        return _back(found, "kept-nothing")
     return found, sheet, _draft(found, form, facts, sender)
 
 
@@ -208,6 +209,6 @@ def _shown(request: Request, found: Open, sheet: PlanSheet, status: int = 200) -
     )
 
 
-def _back(found: Open) -> Response:
-    there = f"/patients/{found.key}/plan#plan-{found.thread.id}"
+def _back(found: Open, done: str) -> Response:
+    there = f"/patients/{found.key}/plan?done={done}#plan-{found.thread.id}"
     return RedirectResponse(there, status_code=303, headers=HEADERS)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from carepath import texts
 from carepath.ui.forms import Form
 from carepath.ui.send.fields import Field, layout
-from carepath.ui.send.values import Book, Filled, Reader, filled, indices
+from carepath.ui.send.values import Book, Filled, Reader, filled, indices, is_number, is_same
 from carepath.ui.send.view import Sheet
 from pathways.events import EventCode
 from pathways.facts import PlanFacts
@@ -53,19 +53,9 @@ class Editor:
     def _plain(self, one: Field) -> Any:
         was = getattr(self.base, one.name)
         known = filled((one,), self.base, self.book)
-        if self._same(known, one.name):
+        if is_same(self.form, known, one.name):
             return was
-        value = self._reader.value(one, one.name)
-        if value is None and was is not None and one.name not in self.form.problems:
-            problem = texts.render("plan.not-emptied", {}, self.language)
-            self.form.problems[one.name] = problem
-        return value
-
-    def _same(self, known: Filled, path: str) -> bool:
-        """Whether everything under a name says what it said."""
-        typed = {n for n in self.form.fields if n == path or n.startswith(f"{path}-")}
-        before = {name: [text.strip() for text in told] for name, told in known.items()}
-        return not typed or all(self.form.many(n) == before.get(n, []) for n in typed | {*before})
+        return self._reader.value(one, one.name)
 
     def _rows(self, one: Field) -> Rows:
         known = getattr(self.base, one.name) or ()
@@ -75,7 +65,7 @@ class Editor:
 
     def _row(self, one: Field, number: int, was: Any) -> Any:
         path = f"{one.name}-{number}"
-        same = self._same(filled(one.columns, was, self.book, f"{path}-"), path)
+        same = is_same(self.form, filled(one.columns, was, self.book, f"{path}-"), path)
         return was if same else self._reader.row(one, f"{path}-")
 
 
@@ -104,7 +94,7 @@ def clashes_of(form: Form, base: PlanFacts) -> list[Clash]:
 def _clash(name: str, base: PlanFacts) -> Clash:
     fact, _, number = name.partition("-")
     value = getattr(base, fact)
-    if not number.isdecimal():
+    if not is_number(number):
         return Clash(fact, None, "", value)
     rows, place = value or (), int(number)
     return Clash(fact, place, "", rows[place] if place < len(rows) else None)

@@ -40,4 +40,10 @@ def _plan(data: Data, request: Request) -> Response:
         return page(request, "problem.html", status=404, problem="page.unknown")
     language = language_of(request)
     words = Words(language, found.shown.parties)
-    return page(request, "plan.html", view=PlanView(key, found, words, visit.actor))
+    done = request.query_params.get("done")
+    view = PlanView(key, found, words, visit.actor)
+    return page(request, "plan.html", view=view, done=done if done in _DONE else None)
+
+
+_DONE: Final = frozenset(("kept", "kept-nothing"))
+"""What the page says was done: the last part of the texts' keys."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -140,7 +141,7 @@ class PlanView:
 
     # --- what can be done
 
-    @property
+    @cached_property
     def _allowed(self) -> list[Step]:
         return steps(self.actor, Directory(self.shown.parties))
 

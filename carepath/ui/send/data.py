@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from carepath.store import matters, parties
+from carepath.service.drafts import Matter
+from carepath.store import matters, parties, worklist
 from carepath.store.database import Database
 from carepath.store.sent import sent, waits
 from carepath.ui.seeing import patient_page, seen
 from carepath.ui.values import History, PlanPage, Receipt, Visit
 from pathways.access import Role
+from pathways.corrections import standing
 from pathways.events import Family
 from pathways.parties import Party
 from pathways.plan_versions import versions
@@ -30,12 +32,21 @@ class Writing:
         sender = visit.actor.party
         if sender is None and visit.actor.role is not Role.OPEN:
             return None
-        with self.database.read() as conn:
+        if known := self._told(visit, sender, message):
+            return known
+        with self.database.read() as conn:  # no reader sees what waits: it is about nobody yet
+            return Receipt(None) if waits(conn, sender, message) else None
+
+    def _told(self, visit: Visit, sender: str | None, message: str) -> Receipt | None:
+        with seen(self.database, visit) as (conn, seeing):
             record = sent(conn, sender, message)
             if record is None:
-                return Receipt(None) if waits(conn, sender, message) else None
+                return None
+            thread = worklist.matter(conn, record.id) or ""
+            told = matters.records(conn, [thread], seeing).get(thread, [])
         visit.disclosed.tell(record.patient, "Provenance", (record.id,))
-        return Receipt(record)
+        holds = record.id in {one.id for one in standing(told).records}
+        return Receipt(record, Matter(thread, record.family), holds)
 
     def plans(self, visit: Visit, key: str) -> PlanPage | None:
         """A patient's plans, as far as they may see them; ``None``: nothing of the patient is theirs to see."""

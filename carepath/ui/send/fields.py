@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from carepath.service.typed import field_types
+from carepath.texts import code_key
 from pathways.events import EventCode, Family
 from pathways.facts import Goal, Participant, Relative
 from pathways.moments import Moment
@@ -156,7 +157,9 @@ _MAIN: Final[Mapping[EventCode, tuple[str, ...]]] = {
 """What is mostly told, in the order in which one thinks of it; the rest can be unfolded."""
 PERSONS: Final = frozenset(("field.linked", "field.unlinked", "field.relative.identifiers"))
 """Labels of fields for people's numbers: eleven digits need no system there."""
-_RARE: Final = frozenset(("identifiers", "episodes", "reason_code", "promise", "document"))
+_RARE: Final = frozenset(
+    ("identifiers", "episodes", "reason_code", "promise", "document", "emptied")
+)
 ANSWERS: Final[Mapping[EventCode, tuple[str, ...]]] = {
     C.PLAN_MEETING: ("accepts", "reason"),
     C.FOLLOW_UP: ("talked", "note"),
@@ -246,5 +249,5 @@ def _options(name: str, kind: Any) -> tuple[tuple[str, str], ...]:
     if kind is bool:
         return _YES_NO
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return tuple((str(one), f"{kind.__name__.lower()}.{one}") for one in kind)
+        return tuple((str(one), code_key(one)) for one in kind)
     return CODED.get(name, ())

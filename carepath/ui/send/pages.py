@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 from urllib.parse import urlencode
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,19 +16,31 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from carepath import texts
+from carepath.service.composing import named
 from carepath.service.drafts import Draft, Matter
 from carepath.store.times import instant, now
 from carepath.ui.door import Door, visit_of
 from carepath.ui.forms import Form, form_of
 from carepath.ui.rendering import HEADERS, language_of, page
 from carepath.ui.send.problems import problems_of
-from carepath.ui.send.values import Book, Reader, numbered
-from carepath.ui.send.view import COPIES, HAPPENED, SENDER, TO, Sheet, Step, grouped, steps
+from carepath.ui.send.values import Book, Reader
+from carepath.ui.send.view import (
+    COPIES,
+    HAPPENED,
+    SENDER,
+    TO,
+    Sheet,
+    Step,
+    corrected,
+    grouped,
+    steps,
+)
 from carepath.ui.values import Data, Done, Fate, Visit
 from carepath.ui.words import Words
-from fhir_mappings.identifiers import check_patient
+from fhir_mappings.identifiers import is_possible
 from pathways.access import Role
 from pathways.events import RULES, EventCode
+from pathways.messages import stable_id
 from pathways.parties import Directory, Identifier, PartyRef
 from pathways.refusals import Reason
 
@@ -62,46 +74,64 @@ async def go_on(data: Data, request: Request) -> Response:
     found = await run_in_threadpool(_draft, data, request, form)
     if isinstance(found, Response):
         return found
-    sheet, draft = found
-    done = await _sent(data, visit_of(request), draft)
+    return await answered(data, request, *found)
+
+
+async def answered(data: Data, request: Request, sheet: Sheet, draft: Draft) -> Response:
+    """To the receipt of what was sent; else the form again, with why it was refused."""
+    draft, done = await taken_in(data, visit_of(request), draft)
     if done.fate is not Fate.REFUSED:
-        again = "?again=1" if done.fate is Fate.AGAIN else ""
-        return RedirectResponse(f"/send/{draft.id}{again}", status_code=303, headers=HEADERS)
+        return to_receipt(draft, done)
     language = sheet.words.language
     told = problems_of(draft, done.refusal, language) if done.refusal else {}
     sheet = sheet.anew()
     status = 422 if done.refusal and done.refusal.reason is Reason.INVALID else 409
-    return _filling(request, sheet.with_problems(told, done.why(language)), status)
+    return filling(request, sheet.with_problems(told, done.why(language)), status)
 
 
-async def _sent(data: Data, visit: Visit, draft: Draft) -> Done:
-    """What becomes of it; of a form that was refused and is sent once more, why."""
+def to_receipt(draft: Draft, done: Done) -> Response:
+    """What was sent, and whether it had been before."""
+    again = "?again=1" if done.fate is Fate.AGAIN else ""
+    return RedirectResponse(f"/send/{draft.id}{again}", status_code=303, headers=HEADERS)
+
+
+async def taken_in(data: Data, visit: Visit, draft: Draft) -> tuple[Draft, Done]:
+    """What becomes of it. What was refused and is sent once more is another message, the same one each time."""
     done = await data.send(visit, draft)
-    if (
+    while (
         done.fate is Fate.AGAIN
         and await run_in_threadpool(data.writing.receipt, visit, draft.id) is None
     ):
-        return await data.send(visit, replace(draft, id=str(uuid4())))
-    return done
+        draft = replace(draft, id=stable_id("again", draft.id))
+        done = await data.send(visit, draft)
+    return draft, done
 
 
 async def sent(data: Data, request: Request) -> Response:
     """GET /send/{id}: the receipt of a message, by its id."""
+    return await run_in_threadpool(receipt_page, data, request)
+
+
+def receipt_page(data: Data, request: Request, why: str = "") -> Response:
+    """What became of it; ``why`` it could not be taken back."""
     visit, id_ = visit_of(request), request.path_params["id"]
-    receipt = await run_in_threadpool(data.writing.receipt, visit, id_)
+    receipt = data.writing.receipt(visit, id_)
     if receipt is None:
         return page(request, "problem.html", status=404, problem="page.unknown")
-    language = language_of(request)
-    words = Words(language, await run_in_threadpool(data.writing.parties))
-    record = receipt.record
+    directory = Directory(data.writing.parties())
+    language, record = language_of(request), receipt.record
     return page(
         request,
         "send-receipt.html",
+        status=409 if why else 200,
+        why=why,
         record=record,
-        words=words,
+        words=Words(language, directory.parties),
         told=texts.told(record.facts, language) if record else (),
         again="again" in request.query_params,
         fate=Fate.DONE if record else Fate.WAITS,
+        correctable=corrected(receipt, steps(visit.actor, directory)) is not None,
+        stands=receipt.stands,
     )
 
 
@@ -109,14 +139,20 @@ async def sent(data: Data, request: Request) -> Response:
 
 
 def _form(data: Data, request: Request, form: Form, *, fresh: bool = False) -> Response:
+    sheet = _begun(data, request, form)
+    if isinstance(sheet, Response):
+        return sheet
+    return filling(request, sheet.begun() if fresh else sheet)
+
+
+def _begun(data: Data, request: Request, form: Form) -> Sheet | Response:
+    """The form to fill in; else what is to be chosen first, or that nothing is theirs to send."""
     directory = Directory(data.writing.parties())
     allowed = steps(visit_of(request).actor, directory)
     if not allowed:
         return page(request, "problem.html", status=403, problem="send.not-yours")
     sheet = _sheet(data, directory, allowed, request, form)
-    if sheet is None:
-        return _choosing(data, request, allowed, directory, form)
-    return _filling(request, sheet.begun() if fresh else sheet)
+    return sheet or _choosing(data, request, allowed, directory, form)
 
 
 def _choosing(
@@ -132,7 +168,8 @@ def _choosing(
     return page(request, "send.html", status=status, form=form, groups=groups, shown=shown, key=key)
 
 
-def _filling(request: Request, sheet: Sheet, status: int = 200) -> Response:
+def filling(request: Request, sheet: Sheet, status: int = 200) -> Response:
+    """The form to fill in."""
     status = 422 if status == 200 and sheet.form.problems else status
     values = {"to": TO, "copies": COPIES, "happened": HAPPENED, "sender": SENDER}
     return page(request, "send-form.html", status=status, sheet=sheet, form=sheet.form, **values)
@@ -177,12 +214,10 @@ def _written(whom: Identifier) -> str:
 def _person(text: str) -> Identifier | None:
     """A national number whose control digits hold, or ``system|number``."""
     system, bar, value = text.rpartition("|")
-    one = numbered(Identifier(system if bar else "", value))
+    one = named(Identifier(system if bar else "", value))
     if not one.system or not one.value:
         return None
-    told = [{"system": one.system, "value": one.value}]
-    wrong = check_patient(told, "", accept_synthetic=True, year=instant(now()).year)
-    return None if wrong else one
+    return one if is_possible(one, instant(now()).year) else None
 
 
 # --- what it says
@@ -190,15 +225,11 @@ def _person(text: str) -> Identifier | None:
 
 def _draft(data: Data, request: Request, form: Form) -> tuple[Sheet, Draft] | Response:
     """The message that a form makes; else the form again, with what is wrong beside its fields."""
-    directory = Directory(data.writing.parties())
-    allowed = steps(visit_of(request).actor, directory)
-    if not allowed:
-        return page(request, "problem.html", status=403, problem="send.not-yours")
-    sheet = _sheet(data, directory, allowed, request, form)
-    if sheet is None:
-        return _choosing(data, request, allowed, directory, form)
+    sheet = _begun(data, request, form)
+    if isinstance(sheet, Response):
+        return sheet
     draft = draft_of(sheet)
-    return (sheet, draft) if draft else _filling(request, sheet, 422)
+    return (sheet, draft) if draft else filling(request, sheet, 422)
 
 
 def draft_of(sheet: Sheet) -> Draft | None:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from carepath import texts
+from carepath.service.composing import named
 from carepath.service.typed import Typing, Unfit, checked
 from carepath.texts import ZONE
 from carepath.ui.forms import Form
@@ -17,10 +18,10 @@ from fhir_mappings.codes import DNR, FNR
 from pathways.moments import Moment
 from pathways.parties import CITIZENS, Identifier, Party, PartyRef
 
+_LONGEST: Final = 5
+"""Digits that no row's number has."""
 Filled = dict[str, list[str]]
 """Texts by the name of their field, as a browser posts them."""
-
-_NATIONAL: Final = 11
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ class Reader:
     def _identifiers(self, path: str, *, persons: bool) -> tuple[Identifier, ...]:
         lines = [line.strip() for line in self.form.one(path).splitlines()]
         told = filter(None, (self._checked(path, Identifier, line) for line in lines if line))
-        return tuple(numbered(one) if persons else one for one in told)
+        return tuple(named(one) if persons else one for one in told)
 
     def _party(self, path: str) -> PartyRef | None:
         text = self.form.one(path)
@@ -226,17 +227,22 @@ def _nobody(_: str) -> PartyRef:  # organisations are found in the book
     raise AssertionError
 
 
-def numbered(one: Identifier) -> Identifier:
-    """Eleven digits without a system are a national number; its first digit tells which."""
-    if one.system or len(one.value) != _NATIONAL or not one.value.isdecimal():
-        return one
-    return Identifier(DNR if one.value[0] > "3" else FNR, one.value)
-
-
 def indices(form: Form, path: str) -> Sequence[int]:
-    """The numbers of the rows that a form has of a field."""
+    """The numbers of the rows that a form has of a field; one that no page of ours has is none."""
     prefix = f"{path}-"
     parts = (
         name.removeprefix(prefix).split("-")[0] for name in form.fields if name.startswith(prefix)
     )
-    return sorted({int(part) for part in parts if part.isascii() and part.isdecimal()})
+    return sorted({int(part) for part in parts if is_number(part)})
+
+
+def is_same(form: Form, known: Filled, path: str) -> bool:
+    """Whether everything under a name says what was known; a form without it has not touched it."""
+    typed = {n for n in form.fields if n == path or n.startswith(f"{path}-")}
+    before = {name: [text.strip() for text in told] for name, told in known.items()}
+    return not typed or all(form.many(n) == before.get(n, []) for n in typed | {*before})
+
+
+def is_number(part: str) -> bool:
+    """Whether a part of a field's name is the number of a row."""
+    return part.isascii() and part.isdecimal() and len(part) < _LONGEST

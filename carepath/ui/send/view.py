@@ -10,11 +10,12 @@ from carepath.texts import ZONE
 from carepath.ui.forms import Form
 from carepath.ui.send.fields import ANSWERS, Field, Layout, Widget, envelope, layout
 from carepath.ui.send.values import Book, filled, indices
-from carepath.ui.values import PatientPage
+from carepath.ui.values import PatientPage, Receipt
 from carepath.ui.words import Words
 from pathways.access import Actor, Role
 from pathways.events import RULES, WHOLE, Activity, EventCode, Family
 from pathways.facts import PlanFacts, known_as
+from pathways.messages import Record
 from pathways.parties import Directory, Kind
 from pathways.pathway import Thread
 from pathways.sending import events_of
@@ -72,6 +73,18 @@ def steps(actor: Actor, directory: Directory) -> list[Step]:
     return [step for code in codes for step in _of(code)]
 
 
+def corrected(receipt: Receipt, allowed: Sequence[Step]) -> Step | None:
+    """What a message that stands is told anew by; an answer is given anew instead."""
+    record = receipt.record
+    if record is None or not receipt.stands or record.activity not in _TOLD:
+        return None
+    step = Step(record.code)
+    return step if step in allowed else None
+
+
+_TOLD: Final = (Activity.NEW, Activity.REVISE)
+
+
 def _of(code: EventCode) -> Iterator[Step]:
     yield Step(code)
     if code in ANSWERS:
@@ -88,7 +101,10 @@ def grouped(told: Sequence[Step], words: Words) -> list[tuple[str, list[tuple[st
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A form to fill in. ``whom``: the identifier of somebody of whom we may not have heard."""
+    """A form to fill in. ``whom``: the identifier of somebody of whom we may not have heard.
+
+    ``corrects``: a message of theirs that is told anew, in the same matter.
+    """
 
     step: Step
     form: Form
@@ -99,6 +115,12 @@ class Sheet:
     whom: str = ""
     asks_sender: bool = False
     refused: str = ""
+    corrects: Record | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the form is sent to."""
+        return f"/send/{self.corrects.message_id}/correct" if self.corrects else "/send"
 
     @property
     def title(self) -> str:
@@ -146,7 +168,7 @@ class Sheet:
 
     def threads(self) -> list[Thread]:
         """The matters that it may be about: open ones, the newest first, then some that are closed."""
-        if self.shown is None or self.step.family in WHOLE:
+        if self.shown is None or self.corrects or self.step.family in WHOLE:
             return []
         anything = self.step.code in ABOUT_ANYTHING
         told = [t for t in self.shown.threads if self._fits(t.family, anything=anything)]

@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from carepath import texts
 from carepath.service import typed
-from carepath.service.drafts import Draft, Matter
-from carepath.service.typed import Typing, Unfit
+from carepath.service.drafts import Draft, Matter, withdrawal
+from carepath.service.typed import Typing
 from carepath.store.times import instant
 from carepath.ui.door import Door
 from carepath.ui.forms import Form, form_of
@@ -51,7 +51,6 @@ def routes(data: Data, door: Door) -> list[Route]:
         Route(f"{at}/do", made(several), methods=["POST"], name="work-do"),
         Route(f"{at}/seen", made(seen), methods=["POST"], name="work-seen"),
         Route(f"{at}/undo", made(undo), methods=["POST"], name="work-undo"),
-        Route(f"{at}/open", made(open_), methods=["POST"], name="work-open"),
         Route(f"{at}/{{id}}/{{deed}}", made(act), methods=["POST"], name="work-act"),
     ]
 
@@ -121,31 +120,13 @@ async def seen(data: Data, request: Request) -> Response:
     return _back(request, "seen")
 
 
-async def open_(data: Data, request: Request) -> Response:
-    """POST /worklist/open: from a record system that has a patient open, to what is owed about that one."""
-    form, visit = await form_of(request), at_work(request)
-    wanted = form.one("identifier")
-    found = await run_in_threadpool(data.find, visit, wanted) if wanted else None
-    if found is None:
-        return page(request, "problem.html", status=404, problem="page.unknown-identifier")
-    return RedirectResponse(f"/worklist{kept(request, patient=found)}", 303, headers=HEADERS)
-
-
 async def undo(data: Data, request: Request) -> Response:
     """POST /worklist/undo: a message that takes back one of their own; everybody who got that gets it."""
     form, visit = await form_of(request), at_work(request)
-    record = await run_in_threadpool(data.lists.said, visit, form.one("sent"))
-    if record is None or record.activity is Activity.CANCEL:
+    said = await run_in_threadpool(data.lists.said, visit, form.one("sent"))
+    if said is None or said[0].activity is Activity.CANCEL:
         return page(request, "problem.html", status=404, problem="worklist.unknown")
-    draft = Draft(
-        code=record.code,
-        facts=record.facts,
-        patient=record.patient,
-        id=stable_id("undo", record.sender, record.message_id),
-        matter=await run_in_threadpool(data.lists.matter_of, visit, record),
-        activity=Activity.CANCEL,
-        target=record.message_id,
-    )
+    draft = withdrawal(*said)
     done = await data.send(visit, draft)
     if done.fate is Fate.REFUSED:
         form.problems[""] = done.why(language_of(request))
@@ -238,11 +219,7 @@ def _filled(deed: Deed, row: Row, directory: Directory, form: Form, language: st
         if kinds[name] is PartyRef and (text not in directory.parties or text in _had(row)):
             form.problems[name] = texts.render("form.choose", {}, language)
             continue
-        try:
-            typed.checked(name, kinds[name], text, typing)
-        except Unfit as unfit:
-            needs = {"needs": unfit.needs(language)}
-            form.problems[name] = texts.render("form.unfit", needs, language)
+        form.checked(name, kinds[name], text, typing, language)
         found.append(f"{name}={text}")
     return found
 
@@ -265,13 +242,8 @@ def _happened(form: Form, now: datetime, language: str) -> Moment | None:
     text = form.one("happened")
     if not text:
         return None
-    try:
-        at: Moment = typed.checked("happened", Moment, text, _typing(Directory(), now))
-    except Unfit as unfit:
-        needs = {"needs": unfit.needs(language)}
-        form.problems["happened"] = texts.render("form.unfit", needs, language)
-        return None
-    if at.at > now:
+    at: Moment | None = form.checked("happened", Moment, text, _typing(Directory(), now), language)
+    if at and at.at > now:
         form.problems["happened"] = texts.render("reason.future", {}, language)
     return at
 
@@ -282,18 +254,14 @@ async def _snooze(data: Data, request: Request, visit: Visit, form: Form, one: O
     for name in ("until", "reason"):
         if not form.one(name):
             form.problems[name] = texts.render("form.needed", {}, language)
-    until = None
-    try:
-        typing = _typing(one.directory, now)
-        until = typed.checked("until", Moment, form.one("until") or "-", typing).at
-    except Unfit as unfit:
-        needs = {"needs": unfit.needs(language)}
-        form.problems.setdefault("until", texts.render("form.unfit", needs, language))
-    if until and until <= now:
+    until: Moment | None = None
+    if text := form.one("until"):
+        until = form.checked("until", Moment, text, _typing(one.directory, now), language)
+    if until and until.at <= now:
         form.problems["until"] = texts.render("worklist.until-later", {}, language)
     if form.problems or until is None:
         return await matter_page(data, request, form, 400)
-    wanted = Snooze(until, form.one("reason")[:LONGEST], _holder(request, visit))
+    wanted = Snooze(until.at, form.one("reason")[:LONGEST], _holder(request, visit))
     number = await run_in_threadpool(
         data.lists.change, visit, [one.row.id], lambda owed, by: put_off(owed, wanted, by)
     )

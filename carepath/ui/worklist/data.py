@@ -9,27 +9,30 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from carepath.service.directory import Parties
+from carepath.service import typed
 from carepath.service.drafts import Matter
 from carepath.service.senders import kind_of
 from carepath.service.terms import NORWAY
 from carepath.service.watch import Change
-from carepath.store import looks, matters, queries
+from carepath.store import looks, matters, parties, queries
 from carepath.store import quiet as silence
 from carepath.store import worklist as store
+from carepath.store.blind import Keys
 from carepath.store.database import Connection, Database
 from carepath.store.quiet import Quiet
 from carepath.store.rights import Viewer
 from carepath.store.times import instant, micros, now
 from carepath.ui.seeing import seen
 from carepath.ui.values import Visit
-from fhir_mappings.identifiers import canonical
 from pathways.access import Role
+from pathways.corrections import standing
 from pathways.deeds import Deed, offered
+from pathways.events import Activity
 from pathways.messages import Record
-from pathways.parties import Directory, Identifier, Party
+from pathways.moments import Moment
+from pathways.parties import Directory, Party
 from pathways.pathway import Header, Thread
-from pathways.promises import Promise, PromiseKind
+from pathways.promises import Duty, Promise, PromiseKind
 from pathways.watched import Watched
 from pathways.worklist import Group, Item, Listed, Look, worklist
 
@@ -67,7 +70,7 @@ class Asked:
 class Row:
     """One promise. ``opening``: what asked for it, where they may see that; ``before``: as they read it before.
 
-    ``thread``: its matter. ``deeds``: what can be done about it, what is done most first.
+    ``thread``: its matter, as they know it. ``deeds``: what can be done about it, what is done most first.
     """
 
     item: Item
@@ -113,11 +116,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class One:
-    """One promise, and the directory."""
+    """One promise, and the directory. ``sent``: what they have told in its matter, as far as it stands."""
 
     at: datetime
     row: Row
     directory: Directory
+    sent: Sequence[Record]
 
 
 class Worklists:
@@ -125,13 +129,16 @@ class Worklists:
 
     def __init__(self, database: Database, change: Changing) -> None:
         self._database, self._change = database, change
-        self._parties = Parties(database, open_mode=False)
+
+    @property
+    def keys(self) -> Keys:
+        """What seals what browsers keep for us."""
+        return self._database.keys
 
     def directory(self) -> Directory:
         """Who is who."""
         with self._database.read() as conn:
-            self._parties.refresh(conn)
-        return self._parties.current
+            return parties.directory(conn)
 
     def party(self, visit: Visit) -> Party | None:
         """Whose list it is; ``None``: everybody's."""
@@ -171,29 +178,36 @@ class Worklists:
             at = instant(seeing.now)
             groups = Look(at, NORWAY.end_of_day(NORWAY.local_day(at))).groups(found)
             (row,) = self._rows(conn, seeing, visit, directory, [(found, groups)])
-            return One(at=at, row=row, directory=directory)
+            told = matters.records(conn, [row.promise.thread], seeing)
+            ours = visit.actor.party or row.promise.responsible
+            sent = [
+                one
+                for one in standing(told.get(row.promise.thread, [])).records
+                if one.sender == ours and one.activity is not Activity.CANCEL
+            ]
+        for one in sent:
+            visit.disclosed.tell(one.patient, "Provenance", (one.id,))
+        return One(at=at, row=row, directory=directory, sent=sent)
 
     def version(self, visit: Visit) -> str:
         """Another one whenever the list is another."""
         with seen(self._database, visit) as (conn, seeing):
             return store.version(conn, seeing)
 
-    def said(self, visit: Visit, message_id: str) -> Record | None:
-        """What they sent, by the message's id."""
+    def said(self, visit: Visit, message_id: str) -> tuple[Record, Matter] | None:
+        """What they sent, by the message's id, and the matter that it belongs to."""
         with seen(self._database, visit) as (conn, seeing):
-            return store.said(conn, seeing, visit.actor.party or "", message_id)
-
-    def matter_of(self, visit: Visit, record: Record) -> Matter | None:
-        """The matter that a message of theirs belongs to."""
-        with seen(self._database, visit) as (conn, _):
-            found = store.matter(conn, record.id)
-        return Matter(found, record.family) if found else None
+            found = store.said(conn, seeing, visit.actor.party or "", message_id)
+        if found is None:
+            return None
+        record, thread = found
+        return record, Matter(thread, record.family)
 
     def unread(self, visit: Visit, ids: Collection[str]) -> dict[str, tuple[str, str]]:
         """Of those that nobody has read: the patient, and the message's id, by promise."""
         party = visit.actor.party or ""
         with seen(self._database, visit) as (conn, seeing):
-            found = [one for id_ in ids if (one := store.item(conn, seeing, id_)) and one.unread]
+            found = [one for one in store.some(conn, seeing, ids) if one.unread]
             opened = {one.promise.id: one.promise.course.opened_by for one in found}
             sent = store.messages(conn, party, opened.values())
             return {
@@ -226,9 +240,7 @@ class Worklists:
 
     def _searched(self, conn: Connection, listed: Sequence[Listed], text: str) -> list[Listed]:
         """Of a patient with that number, or with all these words in their name."""
-        system, _, value = text.rpartition("|")
-        number = Identifier(canonical(system), value)
-        bearer = queries.find_patient(conn, self._database.keys, number)
+        bearer = queries.find_patient(conn, self._database.keys, typed.number(text))
         known = store.headers(conn, {item.promise.patient for item, _ in listed})
         words = text.casefold().split()
         named = {key for key, header in known.items() if _has_words(header, words)}
@@ -244,8 +256,9 @@ class Worklists:
         listed: Sequence[Listed],
     ) -> list[Row]:
         owed = [item.promise for item, _ in listed]
-        known = store.headers(conn, {one.patient for one in owed})
-        threads = matters.threads_by_id(conn, {one.thread for one in owed})
+        headers = store.headers(conn, {one.patient for one in owed})
+        whole = matters.threads_by_id(conn, {one.thread for one in owed})
+        known = matters.some(conn, seeing, whole)
         opened = store.records(conn, seeing, {one.course.opened_by for one in owed})
         for one in owed:
             tell = visit.disclosed.tell
@@ -253,22 +266,21 @@ class Worklists:
             tell(one.patient, "Task", (one.id,))
             if one.course.opened_by in opened:
                 tell(one.patient, "Provenance", (one.course.opened_by,))
-        made = []
-        for item, groups in listed:
-            opening = opened.get(item.promise.course.opened_by)
-            thread = threads.get(item.promise.thread)
-            made.append(
-                Row(
-                    item=item,
-                    groups=groups,
-                    header=known[item.promise.patient],
-                    thread=thread,
-                    opening=opening,
-                    before=store.read_before(conn, seeing, opening) if opening else None,
-                    deeds=_deeds(visit.actor.role, item.promise, thread, directory),
-                )
+        before = store.read_before(conn, seeing, opened.values())
+        return [
+            Row(
+                item=item,
+                groups=groups,
+                header=headers[item.promise.patient],
+                thread=known.get(item.promise.thread),
+                opening=opened.get(item.promise.course.opened_by),
+                before=before.get(item.promise.course.opened_by),
+                deeds=_deeds(
+                    visit.actor.role, item.promise, whole.get(item.promise.thread), directory
+                ),
             )
-        return made
+            for item, groups in listed
+        ]
 
     # --- what is done
 
@@ -282,7 +294,7 @@ class Worklists:
     def change(self, visit: Visit, ids: Collection[str], how: Change) -> int:
         """Do that with those of them that are theirs and open; how many those were."""
         with seen(self._database, visit) as (conn, seeing):
-            found = [one for id_ in ids if (one := store.item(conn, seeing, id_))]
+            found = store.some(conn, seeing, ids)
         own = [one.promise.id for one in found if one.promise.is_open]
         for id_ in own:
             self._change(id_, how)
@@ -293,7 +305,7 @@ def _deeds(
     role: Role, one: Watched, thread: Thread | None, directory: Directory
 ) -> tuple[Deed, ...]:
     """What can be done about it, as whoever owes it."""
-    promise = _promise(thread, one.id)
+    promise = _promise(thread, one)
     owner = directory.parties.get(one.responsible)
     if thread is None or promise is None or owner is None:
         return ()
@@ -301,9 +313,14 @@ def _deeds(
     return offered(asked, thread, kind_of(owner, directory), role)
 
 
-def _promise(thread: Thread | None, id_: str) -> Promise | None:
-    """The promise as its matter has it."""
-    return next((p for p in thread.promises if p.id == id_), None) if thread else None
+def _promise(thread: Thread | None, one: Watched) -> Promise | None:
+    """The promise as its matter has it; a receipt is owed for what was delivered, of which the matter knows nothing."""
+    if one.kind is PromiseKind.RECEIPT:
+        duty, opened = Duty(one.responsible), Moment(one.opened)
+        return Promise(
+            kind=one.kind, opened_by=one.course.opened_by, opened=opened, duty=duty, state=one.state
+        )
+    return next((p for p in thread.promises if p.id == one.id), None) if thread else None
 
 
 def _is_wanted(item: Item, groups: tuple[Group, ...], asked: Asked, name: str | None) -> bool:

@@ -48,7 +48,7 @@ _BRIEF: Final = 2
 """So many of what can be done stand in the row itself."""
 NAMES: Final = frozenset(
     {"work", "work-search", "work-changes", "work-quiet", "work-matter", "work-deed"}
-    | {"work-do", "work-seen", "work-undo", "work-open", "work-act"}
+    | {"work-do", "work-seen", "work-undo", "work-open", "work-opened", "work-act"}
 )
 """The names of the routes, with those of what is done."""
 C = TypeVar("C", bound=StrEnum)
@@ -222,6 +222,7 @@ async def matter_page(
         status=status,
         at=one.at,
         row=one.row,
+        sent=one.sent,
         directory=one.directory,
         told=told_in(one.row, language),
         name=name,
@@ -272,7 +273,7 @@ async def _done(data: Data, request: Request, visit: Visit) -> dict[str, object]
         return None
     sent = request.query_params.get("sent", "")
     said = await run_in_threadpool(data.lists.said, visit, sent) if sent else None
-    undoable = said is not None and what == "sent" and said.activity is not Activity.CANCEL
+    undoable = said is not None and what == "sent" and said[0].activity is not Activity.CANCEL
     return {"what": what, "undo": sent if undoable else None}
 
 

@@ -67,7 +67,7 @@ def _days(key: str, number: int, words: Words, due: datetime) -> str:
     """None of the days in between is a working day: the date says more."""
     if number == 0:
         return words.text(f"{key}.none", day=words.short_day(due))
-    return words.text(f"{key}.{'one' if number == 1 else 'many'}", number=str(number))
+    return words.text(key, number=str(number))
 
 
 def looks(groups: Sequence[Group]) -> str:
