@@ -68,13 +68,17 @@ compose-check: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)
 
-# Kafka to Kafka while everything is killed, and half an hour of steady load. ARGS="--seed N" repeats a run.
+# Kafka to Kafka while everything is killed; half an hour of steady load, and then a region's year in its own time (hours,
+# unless YEAR is fewer days). ARGS="--seed N" repeats a run, of the load alone.
 chaos soak: export PYTEST_DEBUG_TEMPROOT ?= $(RAM)
 chaos: $(INSTALLED)
 	$(BIN)/python -m tests.chaos --messages 50000 --faults 40 $(ARGS)
 
 soak: $(INSTALLED)
 	$(BIN)/python -m tests.chaos.soak --minutes 30 $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m bench.watching $(YEAR))
+
+YEAR ?= 365
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

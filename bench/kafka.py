@@ -60,11 +60,10 @@ def _figure(name: str, value: float, unit: str, aim: float | None = None) -> Fig
 
 async def _raw_pipe(site: Site, database: Database, clock: costs.Clock) -> float:
     """Microseconds of processor time a message: consumed, parsed by the models, inserted a hundred at a time."""
-    await produce(site, messages(BACKLOG), topic=working.RAW)
+    topic = working.topic(site)
+    await produce(site, messages(BACKLOG), topic=topic)
     work = raw(database)
-    consumer = AIOKafkaConsumer(
-        working.RAW, **site.client, group_id="raw", auto_offset_reset="earliest"
-    )
+    consumer = AIOKafkaConsumer(topic, **site.client, group_id=topic, auto_offset_reset="earliest")
     await consumer.start()
     done, before = 0, costs.own() + clock()
     while done < BACKLOG:

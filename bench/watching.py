@@ -1,6 +1,7 @@
 """A month of a region with the watch beside the intake: what a due promise costs, and whether anything drifts.
 
-The clock is the simulation's. ``python -m bench.watching 365`` is a year; figures on the first store only.
+The clock is the simulation's; figures on the first store only. ``python -m bench.watching 365`` is a year, and ends
+with 1 when a figure is worse than its aim: it is the second part of ``make soak``.
 """
 
 import sys
@@ -88,7 +89,7 @@ def _run(days: int) -> Iterator[Figure]:
 def _costs(store: str, month: _Month) -> Iterator[Figure]:
     each = month.taking / month.messages * 1000
     due = month.watching / month.looked * 1000
-    weeks = [cpu / number for cpu, number in month.weeks.values() if number > 100]
+    weeks = [cpu / number for cpu, number in month.weeks.values() if number > 100] or [due]
     for name, value, unit, aim in (
         ("messages of a region of 400,000", month.messages, "", None),
         ("times a promise was looked at", month.looked, "", None),
@@ -114,7 +115,19 @@ def _outcome(store: str, month: _Month) -> Iterator[Figure]:
         yield Figure(part=PART, store=store, name=name, value=value, unit="", aim=aim)
 
 
-if __name__ == "__main__":
+def main(days: int) -> int:
+    """Print the figures of so many days; how many are worse than they should be."""
+    worse = 0
     with stores.machine_room():
-        for figure in _run(int(sys.argv[1])):
-            print(f"{figure.name}: {figure.value:.2f} {figure.unit}", flush=True)
+        for one in _run(days):
+            missed = one.aim is not None and one.value > one.aim
+            worse += missed
+            print(
+                f"{one.name}: {one.value:.2f} {one.unit}{' (too much)' if missed else ''}",
+                flush=True,
+            )
+    return worse
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(int(sys.argv[1])), 1))

@@ -1,6 +1,7 @@
 """A broker, topics for some organisations, and workers on them, all as an installation has them."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -22,8 +23,6 @@ from tests import kafka, servers
 from tests.integration.serving import ROOT
 
 PARTITIONS: Final = 4
-RAW: Final = "raw"
-"""The topic of the raw pipe."""
 Worker: TypeAlias = subprocess.Popen[bytes]
 
 
@@ -42,7 +41,7 @@ class Site:
 
 @contextmanager
 def site(organisations: Iterable[str]) -> Iterator[Site]:
-    """An empty database and the topics of these organisations (their numbers), and one for the raw pipe."""
+    """An empty database and the topics of these organisations (their numbers)."""
     bootstrap = kafka.server()
     assert bootstrap, kafka.HINT
     with stores.fresh("postgresql") as url:
@@ -51,9 +50,15 @@ def site(organisations: Iterable[str]) -> Iterator[Site]:
             Party(n, n, identifiers=(Identifier(ORGANISATION_NUMBER, n),)) for n in organisations
         ]
         enter(where, parties)
-        with closing(KafkaAdminClient(**where.client)) as admin:
-            admin.create_topics([NewTopic(RAW, PARTITIONS, 1)])
         yield where
+
+
+def topic(where: Site) -> str:
+    """A new topic, of no organisation."""
+    name = f"bench-{secrets.token_hex(4)}"
+    with closing(KafkaAdminClient(**where.client)) as admin:
+        admin.create_topics([NewTopic(name, PARTITIONS, 1)])
+    return name
 
 
 def enter(where: Site, parties: Sequence[Party]) -> None:

@@ -3,7 +3,7 @@
 import random
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,9 +38,9 @@ class Run:
         """One of the two that always run."""
         return self.chance.choice(self.system.workers[:2])
 
-    def recovers(self, death: Death) -> None:
+    def recovers(self, death: Death, owned: Collection[Partition]) -> None:
         """Measure how long the partitions of a killed worker wait for the next commit."""
-        before, owned = self.positions(), self.assigned(death.program)
+        before = self.positions()
         self.until(lambda: any(self.positions().get(p) != before.get(p) for p in owned))
         self.recoveries.append(time.monotonic() - death.at)
 
@@ -81,16 +81,16 @@ def failpoint(name: str, run: Run) -> None:
     worker.start(f"{name}:{run.chance.randint(1, 3)}")
     death = worker.died(before)
     assert death.code == 137, f"{worker.name} ended with {death.code} instead of at {name}"
-    run.recovers(death)
+    run.recovers(death, run.assigned(worker.name))
 
 
 def kill(run: Run) -> None:
     """SIGKILL of a worker."""
     worker = run.any_worker()
-    run.assigned(worker.name)
+    owned = run.assigned(worker.name)
     before = len(worker.deaths)
     worker.signal(signal.SIGKILL)
-    run.recovers(worker.died(before))
+    run.recovers(worker.died(before), owned)
 
 
 def terminate(run: Run) -> None:

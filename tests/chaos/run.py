@@ -103,7 +103,9 @@ def observed(run: Run, within: float = SECONDS) -> Observed:
 
 
 def _table(seen: Observed, run: Run, faults: Counter[str], seconds: float) -> list[tuple[str, str]]:
-    ledger, deaths = run.sender.ledger, [p.deaths for p in run.system.programs]
+    ledger = run.sender.ledger
+    deaths = [death for program in run.system.programs for death in program.deaths]
+    failed = [death.program for death in deaths if death.code == 1]
     records = sum(len(updates) for updates in seen.updates.values())
     unique = sum(len({u.id for u in updates}) for updates in seen.updates.values())
     kinds = ledger.kinds
@@ -124,8 +126,8 @@ def _table(seen: Observed, run: Run, faults: Counter[str], seconds: float) -> li
         ("updates published, and repeated", f"{unique}, {records - unique}"),
         ("faults", str(sum(faults.values()))),
         *((f"  {name}", str(times)) for name, times in sorted(faults.items())),
-        ("processes that ended", str(sum(map(len, deaths)))),
-        ("  with an error", str(sum(d.code == 1 for some in deaths for d in some))),
+        ("processes that ended", str(len(deaths))),
+        ("  with an error", ", ".join(failed) or "0"),
         ("kill -9 to the next commit, p50 and p95", _seconds(seen.recoveries, 0.5, 0.95)),
         ("SIGTERM to the end, longest", _seconds(seen.terms, 1.0)),
         ("lost", str(lost(seen))),

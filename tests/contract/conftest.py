@@ -12,6 +12,8 @@ from tests import postgres
 from tests.contract.commands import Commands, calling
 from tests.contract.door import Door, closed_door
 from tests.contract.keeping import Make
+from tests.contract.running_ways import cast as cast  # noqa: PLC0414 -- fixtures of every file
+from tests.contract.running_ways import way as way  # noqa: PLC0414
 from tests.contract.stored import KEYS
 
 

@@ -1,5 +1,6 @@
 """A directory, and messages between its parties: outside open mode everybody must be in it."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from carepath.delivery.content import bundle
 from carepath.service import Answer, Service, ServiceOptions, Submission, directory
 from carepath.store import feed, numbering, tables
+from carepath.store.database import migrate, sqlite_file
 from carepath.store.feed import Item
 from carepath.store.times import micros
 from pathways.events import Activity, EventCode
@@ -20,8 +22,10 @@ from pathways.facts import Facts, StayFacts
 from pathways.messages import Destination, Key, KeyRank, Message, Patient
 from pathways.moments import Moment
 from pathways.parties import Function, Identifier, Kind, Party, PartyRef
+from tests import postgres
 from tests.contract import matters
 from tests.contract.stored import opened
+from tests.servers import once, run_folder
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TOWN, VILLAGE, HAMLET, ISLAND, NOWHERE = "0301", "1103", "4601", "5001", "9999"
@@ -128,13 +132,33 @@ class Door:
 
 @contextmanager
 def closed_door(database_url: str) -> Iterator[Door]:
-    """A broker with ``PARTIES`` in its directory; nobody else may send or receive."""
+    """A broker with ``PARTIES`` in its directory; nobody else may send or receive. Its database was empty."""
+    _put_in_place(database_url)
     with opened(database_url) as database:
-        with database.write() as conn:
-            for party in PARTIES:
-                directory.enter(conn, database.keys, party, NOW)
         options = ServiceOptions(open_mode=False, now=lambda: NOW)
         yield Door(Service(database, options))
+
+
+def _put_in_place(database_url: str) -> None:
+    """A copy of a database with the directory: to enter it anew takes longer than many a test."""
+    if file := sqlite_file(database_url):
+        shutil.copy(once("sqlite-with-directory", _sqlite_with_directory), file)
+    else:
+        server = postgres.server()
+        postgres.replace(server, database_url, postgres.template(server, _with_directory))
+
+
+def _sqlite_with_directory() -> str:
+    file = run_folder() / "with-directory.db"
+    _with_directory(f"sqlite:///{file}")
+    return str(file)
+
+
+def _with_directory(database_url: str) -> None:
+    migrate(database_url)
+    with opened(database_url) as database, database.write() as conn:
+        for party in PARTIES:
+            directory.enter(conn, database.keys, party, NOW)
 
 
 def someone(municipality: str | None = TOWN, gp: str | None = None) -> Patient:

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from carepath.api.app import application
+from carepath.delivery.targets import Reach
 from carepath.identity.entrance import TOKEN, entrance
 from carepath.service import Service, ServiceOptions, directory
 from carepath.store import clients
@@ -92,7 +93,7 @@ def entered(
         for party in (Party("house", "House"), Party("ward", "Ward", parent="house"), _GP):
             directory.enter(conn, database.keys, party, SINCE)
     made = context(Service(database, ServiceOptions(open_mode=False)))
-    door = entrance(database, address=ADDRESS, allow_loopback=True)
+    door = entrance(database, address=ADDRESS, reach=Reach(loopback=True))
     closed = replace(made, open_mode=False, entrance=door)
     return Entered(database, application(closed, pages, own_door))
 

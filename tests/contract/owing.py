@@ -9,9 +9,12 @@ from typing import Any
 
 from sqlalchemy import select
 
+from carepath.delivery.receipts import Receipts
 from carepath.service import ServiceOptions, Submission
 from carepath.service.answers import Answer
 from carepath.service.drafts import Draft
+from carepath.service.watch import Watch
+from carepath.store import numbering
 from carepath.store.disclosures import Disclosures
 from carepath.store.tables import promises
 from carepath.ui.acting import Acting
@@ -113,6 +116,7 @@ OPENINGS: Mapping[PromiseKind, Sequence[Told]] = {
         (C.COMPLAINT, "gp", (), ApplicationFacts(reason="for lite", identifiers=NUMBER)),
     ],
     K.REVIEW: [_APPLIED, _DECIDED],
+    K.RECEIPT: [(C.INQUIRY, "ward", (OFFICE,), _QUESTION)],
 }
 """What is told to open one, by whom, to whom."""
 
@@ -143,12 +147,16 @@ class Desk:
         """A promise of this kind, of somebody new, as whoever owes it sees it."""
         patient, began = self.person(), datetime.now(UTC) - timedelta(hours=2)
         whose = None
+        if kind is K.RECEIPT:
+            self._nobody_confirms()  # what was sent before is not awaited
         for code, sender, to, facts in OPENINGS[kind]:
             at = began + timedelta(seconds=next(self._seconds))
             told: dict[str, Any] = {"patient": patient, "happened": Moment(at), "written": at}
             answer = self.broker.tell(code, sender, *to, facts=facts, keys=(), **told)
             assert answer.status == 200, answer.body
             whose = answer.patient
+        if kind is K.RECEIPT:
+            self._nobody_confirms()
         of = promises.c
         mine = (of.patient == whose) & (of.kind == kind) & (of.state == "open")
         with self.broker.service.database.read() as conn:
@@ -156,6 +164,18 @@ class Desk:
         one = self.lists.one(operator(), id_)
         assert one is not None
         return one.row
+
+    def _nobody_confirms(self) -> None:
+        """What was sent is four days old, by the clock of whoever looks."""
+        database = self.broker.service.database
+        with database.write() as conn:
+            numbering.number(conn)
+        then = datetime.now(UTC) + timedelta(hours=97)
+        options = ServiceOptions(base_url=BASE, open_mode=False, now=lambda: then)
+        receipts = Receipts(Watch(database, options))
+        receipts.round()
+        while receipts.round():
+            pass
 
     def send(self, visit: Visit, draft: Draft) -> Done:
         """What becomes of it."""

@@ -142,7 +142,10 @@ class OwnTown:
 
 def filled(act: Act, ground: Ground) -> dict[str, list[str]]:
     """A form with every field filled in."""
-    return {"id": [str(uuid4())]} | {one.name: [_answer(one)] for one in act.fields(ground)}
+    told = {one.name: [_answer(one)] for one in act.fields(ground)}
+    if "organisation" in told:  # a place or a person, not both
+        told |= {"professional": [""]}
+    return {"id": [str(uuid4())]} | told
 
 
 def _answer(field: Field) -> str:

@@ -39,9 +39,6 @@ from pathways.messages import Message
 from pathways.moments import Moment
 from pathways.parties import Identifier
 from pathways.subscriptions import (
-    Channel,
-    ChannelType,
-    Content,
     Subscription,
     SubscriptionStatus,
     Topic,
@@ -50,6 +47,7 @@ from tests.contract import matters
 from tests.contract.door import NOW, STAY, STAY_KEYS, closed_door, ref, someone
 from tests.contract.front import ADDRESS, GUIDE, context
 from tests.contract.stored import put, sent
+from tests.subscriptions import channel
 
 ISSUER: Final = "https://issuer.example"
 HOUR: Final = timedelta(hours=1)
@@ -208,21 +206,14 @@ def pages_on(database_url: str, *, open_mode: bool = False) -> Iterator[Pages]:
 
 
 def _subscribe(database: Database, party: str) -> None:
-    channel = Channel(
-        type=ChannelType.REST_HOOK,
-        endpoint="https://journal.example/hook?key=secret",
-        headers=("Authorization: Bearer secret",),
-        media_type="application/fhir+json",
-        content=Content.EMPTY,
-        heartbeat=None,
-        timeout=None,
-        max_count=None,
+    called = channel(
+        "https://journal.example/hook?key=secret", headers=("Authorization: Bearer secret",)
     )
     made = Subscribed(
         id=HOOKS[party],
         receiver=party,
         status=SubscriptionStatus.ACTIVE,
-        subscription=Subscription(topic=Topic.STAY, filters=(), channel=channel, ends=None),
+        subscription=Subscription(topic=Topic.STAY, filters=(), channel=called, ends=None),
         numbered=6,
         delivered=6,
     )

@@ -54,7 +54,10 @@ def test_units_agree_for_their_houses_and_until_it_is_ended(cli: Cli, database: 
 
 
 REFUSED = (
-    (("early-notice", "ward", "town", "48", "hours"), "law sets this"),
+    (
+        ("early-notice", "ward", "town", "48", "hours"),
+        "The law or a national standard sets this limit",
+    ),
     (("follow-up", "ward", "town", "48", "hours"), "messages themselves"),
     (("measure", "ward", "nobody", "2", "days"), "not known"),
     (("measure", "ward", "surgery", "2", "days"), "two different"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from carepath.cli import agreement as agreements_cli
 from carepath.cli import glass as glass_cli
@@ -19,7 +19,7 @@ from carepath.store.database import Database
 from carepath.store.glass import Broken
 from carepath.store.tables import alerts, grants, outbox
 from carepath.store.tables import glass as rows
-from pathways.access import Actor, Role
+from pathways.access import Actor, Basis, Role
 from pathways.events import EventCode
 from pathways.facts import ConsentKind, PersonFacts, ReportFacts, StayFacts
 from pathways.glass import LASTS, GlassReason, Verdict
@@ -191,6 +191,18 @@ def test_in_open_mode_nothing_has_to_be_agreed(scene: Scene) -> None:
         sharing.ask(conn, asked=True)
     assert sheet not in seen(scene, "ward")
     assert sheet in seen(scene, "ke")
+
+
+def test_what_was_told_before_agreements_were_asked_stays_told(scene: Scene) -> None:
+    """Releases up to 0.3 wrote no pair: it is in their reader's own records. What is shared later needs one."""
+    before = shared(scene)
+    with scene.database.write() as conn:
+        old = update(grants).where(grants.c.reader == "ward", grants.c.event == before)
+        conn.execute(old.values(basis=Basis.PARTICIPANT.value, pair=None))
+        sharing.ask(conn, asked=True)
+    later = shared(scene)
+    assert before in seen(scene, "ward")
+    assert later not in seen(scene, "ward")
 
 
 def test_an_agreement_opens_what_is_shared_while_it_holds(scene: Scene, commands: Commands) -> None:

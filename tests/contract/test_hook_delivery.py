@@ -11,6 +11,7 @@ import pytest
 
 from carepath.delivery.hooks import Hooks, Options
 from carepath.delivery.relay import Relay
+from carepath.delivery.targets import Reach
 from carepath.store import feed, subscriptions
 from carepath.store.database import Database
 from pathways.subscriptions import SubscriptionStatus
@@ -46,7 +47,7 @@ async def serving(database: Database) -> AsyncIterator[list[tuple[str, float]]]:
     def seen(outcome: str, seconds: float) -> None:
         calls.append((outcome, seconds))
 
-    options = Options(base_url="https://broker.example/fhir", allow_loopback=True, seen=seen)
+    options = Options(base_url="https://broker.example/fhir", reach=Reach(loopback=True), seen=seen)
     with relay.running():
         async with Hooks(database, relay, options, poll=0.1).running():
             yield calls

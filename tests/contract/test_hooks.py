@@ -13,14 +13,13 @@ from carepath.store.hooks import Due, Figure, Room
 from carepath.store.resources import Viewer
 from carepath.store.subscriptions import Subscribed
 from pathways.subscriptions import (
-    Channel,
     ChannelType,
-    Content,
     Subscription,
     SubscriptionStatus,
     Topic,
 )
 from tests.contract.stored import KEYS, opened, sent
+from tests.subscriptions import channel
 
 NOW, LEASE = 1_000, 500
 ACTIVE, REQUESTED = SubscriptionStatus.ACTIVE, SubscriptionStatus.REQUESTED
@@ -37,17 +36,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 def subscription(type_: ChannelType, endpoint: str) -> Subscription:
     """Everything that comes."""
-    channel = Channel(
-        type=type_,
-        endpoint=endpoint if type_ is ChannelType.REST_HOOK else None,
-        headers=(),
-        media_type="application/fhir+json",
-        content=Content.EMPTY,
-        heartbeat=None,
-        timeout=None,
-        max_count=None,
-    )
-    return Subscription(topic=Topic.PATHWAY_UPDATE, filters=(), channel=channel, ends=None)
+    called = channel(endpoint if type_ is ChannelType.REST_HOOK else None)
+    return Subscription(topic=Topic.PATHWAY_UPDATE, filters=(), channel=called, ends=None)
 
 
 def subscribe(database: Database, *ids: str, **more: Any) -> None:

@@ -127,7 +127,7 @@ async def test_a_batch_is_neither_too_long_nor_too_big(bench: Bench) -> None:
         await asyncio.wait_for(bench.arrive(MOST_RECORDS), 0.01)
     await bench.run(acknowledged=MOST_RECORDS)
     assert bench.batches[0] == [0, 1]
-    assert [len(batch) for batch in bench.batches[1:]] == [25, 50, 100, 23]
+    assert [len(batch) for batch in bench.batches[1:]] == [5, 10, 20, 40, 80, 43]
     assert [n for batch in bench.batches for n in batch] == [*range(MOST_RECORDS)]
 
 

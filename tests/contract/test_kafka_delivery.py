@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from carepath.store import feed, numbering, streams, tables
 from carepath.store.database import Database
+from carepath.store.deliveries import TOPICS, pause, replay
 from carepath.store.streams import Cursor, Mark
 from carepath.store.tables import deliveries, feeds, outbox
 from tests.contract.stored import NOW, granted, opened, put, sent, taken_in
@@ -98,10 +99,10 @@ def test_a_paused_stream_is_left_alone(database: Database) -> None:
     """Until it is resumed."""
     feed_of(database, "north", 5)
     with database.write() as conn:
-        streams.pause(conn, "north", paused=True)
+        pause(conn, TOPICS, "north", paused=True)
     assert (behind(database, "a"), claim(database, "a", "north")) == ([], [])
     with database.write() as conn:
-        streams.pause(conn, "north", paused=False)
+        pause(conn, TOPICS, "north", paused=False)
     assert claim(database, "a", "north") == ["north"]
 
 
@@ -110,12 +111,12 @@ def test_a_replay_counts_though_something_is_in_the_air(database: Database) -> N
     feed_of(database, "north", 9, published=6)
     claim(database, "a", "north")
     with database.write() as conn:
-        streams.replay(conn, "north", 2)
+        replay(conn, TOPICS, "north", 2)
     settle(database, "a", Mark("north", 6, 9))
     assert cursor(database, "north") == Cursor(2, 6, 9)
     with database.write() as conn:
-        streams.replay(conn, "north", 1)
-        streams.replay(conn, "north", 4)  # not that far yet
+        replay(conn, TOPICS, "north", 1)
+        replay(conn, TOPICS, "north", 4)  # not that far yet
     assert cursor(database, "north") == Cursor(1, 6, 9)
 
 
@@ -250,7 +251,7 @@ class World:
     def replay(self, _who: str, since: int) -> None:
         """The operator wants some again."""
         with self.database.write() as conn:
-            streams.replay(conn, self.party, since)
+            replay(conn, TOPICS, self.party, since)
 
     def more(self, _who: str, by: int) -> None:
         """Messages come."""

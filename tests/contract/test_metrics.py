@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from carepath.api.metrics import Metrics
-from carepath.store import feed, numbering, positions, streams, transports
+from carepath.store import deliveries, feed, numbering, positions, streams, transports
 from carepath.store.database import Database, migrate
 from carepath.store.figures import figures
 from carepath.store.tables import parked
@@ -58,7 +58,7 @@ def test_receivers_own_networks(database: Database) -> None:
         judged = (Judged(state=State.SENT), Judged(state=State.REFUSED, reason="AE"))
         for number, one in enumerate(judged, 1):
             item = feed.after(conn, "north", number - 1, NOW, limit=1)[0]
-            transports.begin(conn, item, "north", "m", NOW - 4 * MINUTE)
+            transports.begin(conn, item, "north", "mllp", "m", NOW - 4 * MINUTE)
             transports.judge(conn, item.id, one, NOW)
             transports.move(conn, "north", "me", number - 1, number, NOW)
     found = page(database)
@@ -80,7 +80,7 @@ def test_what_waits_and_for_how_long(database: Database) -> None:
         numbering.number(conn)
         feed.delivered(conn, {"north": 1}, NOW)
         streams.enter(conn, ["north"])
-        streams.pause(conn, "north", paused=True)
+        deliveries.pause(conn, deliveries.TOPICS, "north", paused=True)
     sent(database, "south", "d", created=NOW - 3 * MINUTE)
 
     found = page(database)

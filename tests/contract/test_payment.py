@@ -118,6 +118,18 @@ def test_a_call_that_the_municipality_reports_counts(broker: Door) -> None:
         assert _values(found, "owed") == [0]
 
 
+def test_who_is_no_side_of_it_sees_what_follows_from_what_they_know(broker: Door) -> None:
+    """Of the offer of a place, which ended what is owed, somebody who was told of the readiness knows nothing."""
+    path = f"Encounter/{_stay(broker)}/$payment-days"
+    _tell(broker, C.DISCHARGE_READY, 2, "ward", "other-hospital")
+    known = {}
+    for reader in ("town-case-office", "other-hospital"):
+        found = told(broker.service, path, reader)["parameter"]
+        known[reader] = {day for part in _values(found, "day") for day in _values(part, "reason")}
+    assert known["town-case-office"] == {"not-answered"}
+    assert known["other-hospital"] == {"no-early-notice"}
+
+
 def test_nobody_else_sees_them(broker: Door) -> None:
     """Neither who has no part in the stay, nor who was never told that the patient is ready."""
     path = f"Encounter/{_stay(broker)}/$payment-days"

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,13 +12,16 @@ from carepath.service import Submission
 from carepath.service.answers import Answer
 from carepath.service.drafts import Draft, Matter
 from carepath.store.disclosures import Disclosures
+from carepath.texts import ZONE
 from carepath.ui.acting import Acting
 from carepath.ui.send.data import Writing
 from carepath.ui.values import Done, Fate, History, Visit
 from pathways.access import Actor, Role
 from pathways.events import EventCode, Family
 from pathways.facts import Goal, InquiryFacts, MeasureFacts, Participant, PlanFacts
+from pathways.moments import on_day
 from pathways.parties import Identifier
+from pathways.plan_facts import PlanFact
 from pathways.refusals import Cause
 from tests.contract.door import TOWN, Door, closed_door, ref, someone
 from tests.contract.stored import BASE
@@ -108,14 +111,19 @@ def test_nobody_overtakes_another_unseen(broker: Door) -> None:
     ]
 
 
-def test_a_list_is_emptied(broker: Door) -> None:
-    """Everybody who reads the plan sees so; the other list stands."""
+def test_what_a_plan_said_is_emptied(broker: Door) -> None:
+    """A text, a date, a list: everybody who reads the plan sees so; the rest stands."""
     patient, thread = made(broker)
-    done = do(broker, change(patient, thread, history(broker, patient).last, goals=()))
-    assert done.fate is Fate.DONE
+    day = on_day(date(2027, 3, 1), datetime.now(UTC), ZONE)
+    told = {"note": "Ring først", "ends": day}
+    first = change(patient, thread, history(broker, patient).last, **told)
+    assert do(broker, first).fate is Fate.DONE
+    gone = (PlanFact.TITLE, PlanFact.GOALS, PlanFact.ENDS, PlanFact.NOTE)
+    last = history(broker, patient).last
+    assert do(broker, change(patient, thread, last, emptied=gone)).fate is Fate.DONE
     for party in ("town-nursing", "ward"):
         facts = history(broker, patient, party).versions[-1].facts
-        assert (facts.goals, facts.participants) == ((), PLAN.participants)
+        assert facts == PlanFacts(participants=PLAN.participants, identifiers=NUMBER)
 
 
 def test_who_takes_part_reads_it_and_nobody_else(broker: Door) -> None:

@@ -1,6 +1,7 @@
 """Reading and searching on both stores: who may see what, versions, criteria, pages."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import orjson
@@ -217,18 +218,39 @@ def _enter(database: Database, party: Party) -> bool:
         return directory.enter(conn, KEYS, party, datetime.now(UTC))
 
 
+def _version(database: Database) -> int:
+    with database.read() as conn:
+        return parties.directory_version(conn)
+
+
 def test_a_party_is_a_versioned_organization(database: Database) -> None:
-    """Each change is a version and raises the directory's counter; the same again does neither."""
+    """Each change is a version and raises the directory's number; the same again does neither."""
     party = Party("north", "Nørre Ås", identifiers=(Identifier(SYSTEM, "1"),))
     renamed = Party("north", "Søndre Ås", identifiers=(Identifier(SYSTEM, "2"),))
 
-    news = [_enter(database, entered) for entered in (party, party, renamed)]
+    news = [(_enter(database, one), _version(database)) for one in (party, party, renamed)]
 
-    assert news == [True, False, True]
+    assert [new for new, _ in news] == [True, False, True]
+    first, same, other = (version for _, version in news)
+    assert first == same < other
     with database.read() as conn:
         assert parties.directory(conn).parties == {"north": renamed}
-        assert parties.directory_version(conn) == 2
         assert resources.versions(conn, "Organization", "north", NORTH) == 2
     for value, ids in (("1", []), ("2", ["north"])):
         criterion = ByIdentifier((Token(SYSTEM, value),))
         assert found(database, "Organization", criterion, viewer=OPERATOR) == ids
+
+
+def test_a_change_of_the_directory_that_is_rolled_back_is_none(database: Database) -> None:
+    """Neither for who reads meanwhile, nor for who changes it next; and it is read again only when it changed."""
+    with suppress(ZeroDivisionError), database.write() as conn:
+        directory.enter(conn, KEYS, Party("north", "Nørre Ås"), datetime.now(UTC))
+        assert {*parties.directory(conn).parties} == {"north"}
+        raise ZeroDivisionError
+    _enter(database, Party("south", "Søndre Ås"))
+    with database.write() as conn:
+        assert {*parties.directory(conn).parties} == {"south"}
+    with database.read() as conn:
+        known = parties.directory(conn)
+        assert {*known.parties} == {"south"}
+        assert parties.directory(conn) is known

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from carepath.cli import quiet as command
 from carepath.store.quiet import quiet
 from carepath.store.resources import Viewer
+from carepath.store.tables import grants
 from carepath.store.times import micros
 from pathways.events import EventCode
 from pathways.facts import ApplicationFacts, Outcome
@@ -62,13 +64,30 @@ def test_whoever_has_a_part_sees_who_is_quiet(broker: Door) -> None:
     assert silent(broker, OFFICE, 4, NOW + timedelta(weeks=20)) == []
 
 
-def test_any_contact_ends_the_silence(broker: Door) -> None:
-    """Also one that the reader knows nothing of: they learn that there was one, not which."""
+def test_a_contact_that_they_know_of_ends_the_silence(broker: Door) -> None:
+    """Of one that they were not told of they learn nothing: rather one call too many."""
     at = NOW - timedelta(weeks=6)
     broker.told(C.ADMISSION, "ward", "surgery", happened=Moment(at), written=at)
+    assert silent(broker, OFFICE, 7) == silent(broker, OFFICE, 4) == [10]
+    assert (silent(broker, None, 7), silent(broker, None, 4)) == ([], [6])
+    broker.told(C.LEAVE_START, "ward", OFFICE, happened=Moment(at), written=at)
     assert silent(broker, OFFICE, 7) == []
-    assert silent(broker, OFFICE, 4) == [10]
-    assert silent(broker, None, 4) == [6]
+
+
+def test_what_they_were_not_told_ends_no_decision(broker: Door) -> None:
+    """A matter runs as they know it."""
+    ended = ApplicationFacts(outcome=Outcome.REFUSED, identifiers=SERVICE)
+    at = DECIDED + timedelta(weeks=1)
+    keys = (Key(KeyRank.REFERRAL, f"{SERVICE[0].system}|{SERVICE[0].value}"),)
+    answer = broker.tell(
+        C.DECISION, OFFICE, facts=ended, keys=keys, happened=Moment(at), written=at
+    )
+    theirs = grants.c.reader == NURSING, grants.c.event == answer.event_id
+    with broker.service.database.write() as conn:
+        conn.execute(delete(grants).where(*theirs))
+    assert silent(broker, None, 4) == []
+    assert silent(broker, OFFICE, 4) == []
+    assert silent(broker, NURSING, 4) == [10]
 
 
 def test_nobody_rings_the_dead(broker: Door) -> None:

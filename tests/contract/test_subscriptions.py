@@ -25,8 +25,6 @@ from carepath.store.tables import subscriptions as subscription_table
 from carepath.store.times import instant
 from fhir_mappings.indexing import Indexed
 from pathways.subscriptions import (
-    Channel,
-    ChannelType,
     Content,
     Filter,
     FilterName,
@@ -35,17 +33,9 @@ from pathways.subscriptions import (
     Topic,
 )
 from tests.contract.stored import KEYS, NOW, granted, opened, sent, taken_in
+from tests.subscriptions import channel
 
-CHANNEL = Channel(
-    type=ChannelType.REST_HOOK,
-    endpoint="https://ke.example/hook",
-    headers=(),
-    media_type="application/fhir+json",
-    content=Content.ID_ONLY,
-    heartbeat=None,
-    timeout=None,
-    max_count=None,
-)
+CHANNEL = channel("https://ke.example/hook", Content.ID_ONLY)
 
 RESOURCE = {"resourceType": "Subscription", "id": "s", "status": "requested"}
 

@@ -15,10 +15,11 @@ from carepath.api import exchange
 from carepath.api.errors import Refused
 from carepath.api.parameters import Asking
 from carepath.api.results import parse as parse_search
-from carepath.delivery.targets import problem
+from carepath.delivery.targets import Reach, problem
 from carepath.store.resources import Stored
 from fhir_mappings import formats, inbound, outbound, subscription, xml
 from fhir_mappings.dialects.dialect import Told
+from fhir_mappings.dialects.table import NAMED
 from fhir_mappings.filters import Known
 from fhir_mappings.hl7v2 import messages as hl7v2
 from fhir_mappings.hl7v2.acknowledgement import acknowledgements
@@ -38,7 +39,7 @@ _OPTIONS: Final = Options(received=NOW, base_url=BASE)
 _RULES: Final = Rules(
     known=Known(base_url=BASE, organization=lambda _system, value: value[:9] or None),
     now=NOW,
-    endpoint_problem=lambda url: problem(url, allow_loopback=True),
+    endpoint_problem=lambda url: problem(url, reach=Reach(loopback=True)),
 )
 _STORED: Final = Stored("Patient", "p", 2, NOW, False, b"{}")
 _TYPES: Final = (*PARAMETERS,)
@@ -53,7 +54,7 @@ def message_json(data: bytes) -> Refusal | None:
     """A message in JSON, as it comes to the door; what is accepted can be told on, in both formats."""
     read = inbound.read(data, _OPTIONS)
     if isinstance(read, Refusal):
-        _in_dialect(data, read)
+        _in_dialect(read)
         return read
     _told_on(read)
     if formats.media_type(data) == formats.FHIR_JSON:
@@ -61,9 +62,9 @@ def message_json(data: bytes) -> Refusal | None:
     return None
 
 
-def _in_dialect(data: bytes, refusal: Refusal) -> None:
+def _in_dialect(refusal: Refusal) -> None:
     """The refusal in the words of the dialect that was spoken, as the door says it."""
-    dialect = inbound.dialect_of(data)
+    dialect = NAMED.get(refusal.format or "")
     if dialect and dialect.answer:
         dialect.answer(Told(status=422, issues=refusal.issues, unread=True))
 

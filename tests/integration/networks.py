@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from carepath.service import Answer, Service, ServiceOptions, Submission, directory
 from carepath.settings import Settings
-from carepath.store import tables, transports
+from carepath.store import deliveries, tables
 from carepath.store.database import Database
 from carepath.store.deliveries import Delivery
 from carepath.store.tables import outbox
@@ -110,7 +110,9 @@ class Site:
     def delivery(self, party: str) -> Delivery:
         """How far its updates are."""
         with self.database.read() as conn:
-            return next(one for one in transports.listed(conn) if one.party == party)
+            return next(
+                one for one in deliveries.listed(conn, deliveries.NETWORKS) if one.party == party
+            )
 
     def confirmed(self, party: str) -> list[str | None]:
         """What it said of each that it was sent, in order."""

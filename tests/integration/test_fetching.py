@@ -12,6 +12,7 @@ import httpx
 import pytest
 from typing_extensions import override
 
+from carepath.delivery.targets import Reach
 from carepath.identity import fetching
 from carepath.identity.fetching import Fetcher
 from carepath.identity.refusals import OutOfReach
@@ -74,7 +75,7 @@ def test_what_is_fetched_is_kept_as_long_as_it_says(
         issuer.caching = caching
 
         async def ask() -> None:
-            fetcher = Fetcher(allow_loopback=True)
+            fetcher = Fetcher(reach=Reach(loopback=True))
             for _ in range(3):
                 assert (await fetcher.json(f"{issuer.url}/jwks"))["keys"]
 
@@ -87,7 +88,7 @@ def test_nobody_makes_us_ask_again_and_again() -> None:
     with local.issuing() as issuer:
 
         async def ask() -> None:
-            fetcher = Fetcher(allow_loopback=True)
+            fetcher = Fetcher(reach=Reach(loopback=True))
             asked = (fetcher.json(f"{issuer.url}/jwks", anew=True) for _ in range(20))
             assert all(await asyncio.gather(*asked))
 
@@ -120,7 +121,7 @@ def test_what_is_no_answer_is_none(listening: Callable[[Answer], str], answer: A
     url = listening(counted)
 
     async def ask() -> None:
-        fetcher = Fetcher(allow_loopback=True)
+        fetcher = Fetcher(reach=Reach(loopback=True))
         for _ in range(2):
             with pytest.raises(OutOfReach):
                 await fetcher.json(url)
@@ -149,7 +150,7 @@ def test_an_answer_that_does_not_end_is_given_up(
 
     async def ask() -> None:
         with pytest.raises(OutOfReach):
-            await Fetcher(allow_loopback=True).json(url)
+            await Fetcher(reach=Reach(loopback=True)).json(url)
 
     asyncio.run(ask())
     over.set()
@@ -164,7 +165,7 @@ def test_nobody_has_us_call_what_they_may_not(url: str) -> None:
 
     async def ask() -> None:
         with pytest.raises(OutOfReach):
-            await Fetcher(allow_loopback=False).json(url)
+            await Fetcher(reach=Reach()).json(url)
 
     asyncio.run(ask())
 

@@ -9,7 +9,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.json import JSONFormat
 from sqlalchemy import select, update
 
-from carepath.store import streams, tables
+from carepath.store import deliveries, streams, tables
 from carepath.store.database import Database
 from carepath.store.feed import PARKED
 from carepath.store.tables import feeds, grants, patients
@@ -160,7 +160,7 @@ async def test_a_replay_says_so_and_the_rest_follows(
         await settled(database, party, 4)
         told(database, party, *"ef", created=10)
         with database.write() as conn:
-            streams.replay(conn, party, 2)
+            deliveries.replay(conn, deliveries.TOPICS, party, 2)
         relay.wake()
         records = await until(reader, 8)
         await settled(database, party, 6)
@@ -179,14 +179,14 @@ async def test_a_pause_holds_one_organisation_back(
     make(broker, updates(other))
     entered(database, party, other)
     with database.write() as conn:
-        streams.pause(conn, party, paused=True)
+        deliveries.pause(conn, deliveries.TOPICS, party, paused=True)
     told(database, party, *"ab")
     told(database, other, *"ab")
     async with publishing(database, broker):
         await settled(database, other, 2)
         assert reader.rest() == []
         with database.write() as conn:
-            streams.pause(conn, party, paused=False)
+            deliveries.pause(conn, deliveries.TOPICS, party, paused=False)
         await until(reader, 2)
 
 

@@ -18,7 +18,8 @@ from starlette.routing import Route
 from typing_extensions import override
 
 from carepath.cli.demo.issuer import CLIENT
-from carepath.identity.oidc import Issuer, Registration, is_safe
+from carepath.identity.addresses import is_safe
+from carepath.identity.oidc import Issuer, Registration
 from carepath.identity.sign_in import Attempt, Refused, SignInFault
 from tests.issuer import BROKEN, GONE, FaultyIssuer, Wrong, issuing, running
 

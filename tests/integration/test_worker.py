@@ -8,14 +8,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import TopicPartition
 from kafka.errors import KafkaError, NoError
 from kafka.structs import OffsetAndMetadata
+from psycopg import sql
 
 from schemas.topics import INTAKE_GROUP, inbound
 from tests import kafka
@@ -314,6 +318,41 @@ def test_a_broker_that_is_away_is_waited_for(node: Node, here: Site, org: str) -
         until(lambda: len(here.taken()) == 2, worker.log.read_text)
         assert worker.process.poll() is None
         assert len(worker.log.read_text().splitlines()) < 100
+
+
+def test_a_database_that_is_away_is_waited_for(here: Site, org: str) -> None:
+    """Also before the worker has seen it once; it ends when it is told to all the same."""
+    here.send(org, *told(org, 0))
+    with connections_refused(here.database_url):
+        with here.working("w2") as other:
+            other.says("cannot start yet")
+            other.process.send_signal(signal.SIGTERM)
+            assert other.ends() == 0
+        with here.working() as worker:
+            worker.says("cannot start yet", times=2)
+            assert worker.process.poll() is None
+            allow_connections(here.database_url, allowed=True)
+            until(lambda: here.taken() == ids(0), worker.log.read_text)
+
+
+@contextmanager
+def connections_refused(url: str) -> Iterator[None]:
+    """Whoever wants to connect to the database is turned away; who is connected is not."""
+    allow_connections(url, allowed=False)
+    try:
+        yield
+    finally:
+        allow_connections(url, allowed=True)
+
+
+def allow_connections(url: str, *, allowed: bool) -> None:
+    """Whether the database lets anybody in."""
+    parts = urlsplit(url)
+    with psycopg.connect(parts._replace(path="/postgres").geturl(), autocommit=True) as conn:
+        name = sql.Identifier(parts.path.removeprefix("/"))
+        conn.execute(
+            sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(name, sql.Literal(allowed))
+        )
 
 
 def test_without_kafka_it_says_what_to_set(sqlite_url: str, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Random facts of coordinators, consents and relatives."""
 
 from datetime import date
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -48,6 +49,7 @@ def consent(when: SearchStrategy[Moment]) -> Choices:
     }
 
 
+@cache
 @st.composite
 def relatives(draw: DrawFn) -> Relative:
     """With any roles."""

@@ -1,5 +1,6 @@
 """Random FHIR resources as parsed JSON, of any type and with any of its elements: sound in shape, senseless else."""
 
+from functools import cache
 from typing import Any
 
 import orjson
@@ -33,6 +34,7 @@ def document(inside: str, name: str = "Patient") -> bytes:
     return f"<{name} {FHIR}>{inside}</{name}>".encode()
 
 
+@cache
 @st.composite
 def resources(draw: DrawFn, depth: int = 0) -> JSON:
     """A resource of some type; none is deeper than some levels."""
@@ -57,6 +59,7 @@ def _holds(field: Field) -> bool:
     return field.kind is Kind.RESOURCE
 
 
+@cache
 @st.composite
 def _element(draw: DrawFn, field: Field, depth: int) -> JSON:
     """An element by its JSON name, a simple one with what stands beside it."""
@@ -72,6 +75,7 @@ def _element(draw: DrawFn, field: Field, depth: int) -> JSON:
     return told
 
 
+@cache
 def _one(field: Field, depth: int) -> SearchStrategy[Any]:
     if field.kind is Kind.RESOURCE:
         return resources(depth)
@@ -81,6 +85,7 @@ def _one(field: Field, depth: int) -> SearchStrategy[Any]:
     return _objects(xml_tables.of(field.type), depth)
 
 
+@cache
 @st.composite
 def _pairs(draw: DrawFn, field: Field, depth: int) -> tuple[Any, JSON | None]:
     """A simple value, its id and extensions, or both."""
@@ -93,6 +98,7 @@ def _pairs(draw: DrawFn, field: Field, depth: int) -> tuple[Any, JSON | None]:
     return (value if draw(st.booleans()) else None), twin
 
 
+@cache
 def _strings() -> SearchStrategy[str]:
     return st.one_of(lines(), st.text(XML_LETTERS, min_size=1))
 

@@ -28,7 +28,10 @@ LETTER = Letter(
 )
 OPTIONS = Options(received=datetime(2027, 6, 1, tzinfo=UTC))
 ABOUT_SOMEBODY = messages().filter(lambda one: one.patient is not None)
-CODES = ("priority", "encounter_class", "response")  # said as codes of the format, where it has any
+CODES = frozenset(
+    {"priority", "encounter_class", "response", "covers", "kind", "reason_code", "services"}
+)
+"""Facts that are said as codes of the format, or by what their codes are called (``texts.told``)."""
 
 
 def words(value: object) -> list[str]:

@@ -10,6 +10,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from fhir_mappings.periods import in_order
 from pathways.facts import Goal, MeetingKind, Participant
 from pathways.moments import Moment
+from pathways.plan_facts import PlanFact
 from tests.unit import strategies as base
 
 Choices = dict[str, SearchStrategy[Any]]
@@ -36,13 +37,18 @@ def plan(when: SearchStrategy[Moment]) -> Choices:
     return {
         "title": base.lines(),
         "coordinator": base.lines(),
-        "goals": st.just(()) | base.several(goal),
-        "participants": st.just(()) | base.several(_participants(when)),
+        "goals": base.several(goal),
+        "participants": base.several(_participants(when)),
         "begins": when,
         "ends": when,
         "note": base.texts(),
+        "emptied": st.sets(st.sampled_from(PlanFact), min_size=1).map(_in_table),
         "identifiers": base.several(base.identifiers()),
     }
+
+
+def _in_table(facts: set[PlanFact]) -> tuple[PlanFact, ...]:
+    return tuple(one for one in PlanFact if one in facts)
 
 
 def meeting(when: SearchStrategy[Moment]) -> Choices:

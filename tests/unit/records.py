@@ -1,6 +1,7 @@
 """Records for tests of the rules: few senders, keys and times, so that everything collides."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -97,6 +98,12 @@ def moments(draw: st.DrawFn, written: datetime) -> Moment:
     return Moment(BEGIN + timedelta(hours=draw(st.integers(0, 72))))
 
 
+@cache
+def _facts(code: EventCode) -> st.SearchStrategy[Facts]:
+    kind = RULES[code].facts
+    return FACTS.get(kind, st.builds(kind))
+
+
 @st.composite
 def records(draw: st.DrawFn, family: Family = Family.STAY, number: int = 0) -> Record:
     """A record of one family; a third of them correct or cancel one with a number below twelve."""
@@ -109,7 +116,6 @@ def records(draw: st.DrawFn, family: Family = Family.STAY, number: int = 0) -> R
     )
     written = BEGIN + timedelta(minutes=draw(st.integers(0, 4000)))
     target = draw(st.sampled_from([None, *(f"m{n}" for n in range(12))]))
-    facts: st.SearchStrategy[Facts] = FACTS.get(RULES[code].facts, st.builds(RULES[code].facts))
     return Record(
         id=f"e{number}",
         patient="p",
@@ -125,7 +131,7 @@ def records(draw: st.DrawFn, family: Family = Family.STAY, number: int = 0) -> R
         written=written,
         received=BEGIN + timedelta(days=10, seconds=number),
         keys=(Key(KeyRank.STAY, "s"),),
-        facts=draw(facts),
+        facts=draw(_facts(code)),
         matter=family,
         asked=draw(st.sampled_from([None, "ward", "other"])),
         receivers=draw(RECEIVERS),

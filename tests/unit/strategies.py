@@ -7,6 +7,7 @@ message that was read do. All people and numbers are made up.
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -59,11 +60,13 @@ _LAST_PRINTABLE: Final = 0xFFFD
 # --- texts, ids, numbers
 
 
+@cache
 def lines() -> SearchStrategy[str]:
     """One line of text: ASCII and Unicode, never blank."""
     return st.lists(_WORDS.filter(_is_xml), min_size=1, max_size=4).map(" ".join)
 
 
+@cache
 def texts() -> SearchStrategy[str]:
     """Several lines, some indented."""
     indented = st.tuples(st.sampled_from(["", "  "]), lines()).map("".join)
@@ -74,12 +77,14 @@ def _is_xml(text: str) -> bool:
     return all(ord(letter) <= _LAST_PRINTABLE or ord(letter) > 0xFFFF for letter in text)
 
 
+@cache
 def ids() -> SearchStrategy[str]:
     """Message ids: most are UUIDs, some any FHIR id."""
     odd = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9.-]{7,40}", fullmatch=True)
     return st.one_of(st.uuids().map(str), odd)
 
 
+@cache
 @st.composite
 def birth_numbers(draw: DrawFn) -> str:
     """A synthetic fødselsnummer (month + 80) with its two control digits."""
@@ -104,6 +109,7 @@ def _control(digits: str, weights: tuple[int, ...]) -> int:
     return (11 - total % 11) % 11
 
 
+@cache
 def organisation_numbers() -> SearchStrategy[str]:
     """Nine digits, the last a control digit."""
     eight = st.integers(80_000_000, 99_999_999).map(str)
@@ -111,6 +117,7 @@ def organisation_numbers() -> SearchStrategy[str]:
     return whole.filter(lambda number: len(number) == 9)
 
 
+@cache
 def identifiers() -> SearchStrategy[Identifier]:
     """A sender's own ids: with a system, without, or a URN."""
     plain = st.from_regex(r"[A-Za-z0-9-]{1,16}", fullmatch=True)
@@ -125,6 +132,7 @@ def identifiers() -> SearchStrategy[Identifier]:
     )
 
 
+@cache
 def several(one: SearchStrategy[Any], most: int = 2) -> SearchStrategy[tuple[Any, ...]]:
     """One to ``most`` of them, each once."""
     return st.lists(one, min_size=1, max_size=most, unique=True).map(tuple)
@@ -133,6 +141,7 @@ def several(one: SearchStrategy[Any], most: int = 2) -> SearchStrategy[tuple[Any
 # --- who
 
 
+@cache
 def party_refs() -> SearchStrategy[PartyRef]:
     """An organisation by number, HER-id or name, some with an address of their own."""
     number = organisation_numbers().map(lambda n: Identifier(codes.ORGANISATION_NUMBER, n))
@@ -143,12 +152,14 @@ def party_refs() -> SearchStrategy[PartyRef]:
     return built.filter(lambda party: bool(party.identifiers or party.name))
 
 
+@cache
 def authors() -> SearchStrategy[Author]:
     """A person with what is known of them, or nobody."""
     phone = st.from_regex(r"\+47[2-9][0-9]{7}", fullmatch=True)
     return st.builds(Author, st.none() | lines(), st.none() | phone, st.none() | lines())
 
 
+@cache
 def destinations() -> SearchStrategy[tuple[Destination, ...]]:
     """Receivers the sender named; some by address only."""
     addressed = st.just(PartyRef(endpoint="https://municipality.example/fhir"))
@@ -156,6 +167,7 @@ def destinations() -> SearchStrategy[tuple[Destination, ...]]:
     return st.lists(one, max_size=3, unique=True).map(tuple)
 
 
+@cache
 @st.composite
 def patients(draw: DrawFn) -> Patient:
     """A made-up patient with a synthetic fødselsnummer, some with local ids too."""
@@ -174,6 +186,7 @@ def patients(draw: DrawFn) -> Patient:
     )
 
 
+@cache
 def municipalities() -> SearchStrategy[str]:
     """A kommunenummer."""
     return st.sampled_from(["0301", "4601", "5001", "1103"])
@@ -182,6 +195,7 @@ def municipalities() -> SearchStrategy[str]:
 # --- when
 
 
+@cache
 def instants(first: datetime = BEGIN, last: datetime = END) -> SearchStrategy[datetime]:
     """An aware datetime, UTC."""
     low, high = first.replace(tzinfo=None), last.replace(tzinfo=None)
@@ -211,7 +225,7 @@ def facts_of(draw: DrawFn, code: EventCode, written: datetime) -> Facts:
         for name, choice in choices.items()
         if name in wanted
     }
-    return RULES[code].facts(**_in_order(told))
+    return RULES[code].facts(**_sensible(told))
 
 
 def _written(code: EventCode) -> frozenset[str]:
@@ -219,12 +233,18 @@ def _written(code: EventCode) -> frozenset[str]:
     return frozenset(one.name for fields in SHAPES[code].values() for one in fields)
 
 
-def _in_order(told: dict[str, Any]) -> dict[str, Any]:
-    """A period does not end before it begins (per-1), and a consent is for an organisation or a person."""
+def _sensible(told: dict[str, Any]) -> dict[str, Any]:
+    """A period does not end before it begins (per-1), a consent is for an organisation or a person.
+
+    What is emptied is not said.
+    """
     for first, last in (("begins", "ends"), ("since", "until")):
         begins, ends = told.get(first), told.get(last)
         if begins and ends and not in_order(begins, ends, OSLO):
             told = told | {last: None}
+    if emptied := told.get("emptied"):
+        empty = tuple(one for one in emptied if told.get(one) is None)
+        told = told | {"emptied": empty or None}
     return told | {"party": None} if told.get("person") else told
 
 

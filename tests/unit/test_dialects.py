@@ -17,7 +17,7 @@ _BLOCK: Final = re.compile(r"^```(python|json)\n(.*?)^```$", re.MULTILINE | re.D
 _TRY: Final = """
 import sys
 from datetime import UTC, datetime
-from fhir_mappings.inbound import Options, dialect_of, read
+from fhir_mappings.inbound import Options, read
 from fhir_mappings.receipt import receipt
 
 source = sys.stdin.buffer.read()
@@ -27,7 +27,7 @@ told = receipt(message, id="r", code="ok", issues=[], at=at, base_url="http://12
 event = told["entry"][0]["resource"]["eventCoding"]
 print(message.format, message.code, message.happened.at.isoformat(), message.keys[0].value, *event.values())
 faulty = read(source.replace(b'bed-taken', b'bed-made'), Options(received=at))
-print(dialect_of(source).name, sorted({issue.code for issue in faulty.issues}))
+print(faulty.format, sorted({issue.code for issue in faulty.issues}))
 """
 
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,19 @@ from pathways.parties import Directory, Function, Kind, OpeningHours, Party
 from pathways.pathway import Header, fold
 from pathways.promises import PromiseKind, PromiseState
 from pathways.threads import begin, keys_of, place
-from pathways.watched import Course, Sent, Snooze, Tell, Watched, follow, look, noted, put_off
+from pathways.watched import (
+    TOGETHER,
+    Course,
+    Sent,
+    Snooze,
+    Tell,
+    Watched,
+    alarmed,
+    follow,
+    look,
+    noted,
+    put_off,
+)
 from tests.unit.records import BEGIN, matters
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -161,6 +173,49 @@ def test_every_promise_ends_kept_withdrawn_or_escalated(
     for one in watch.rows.values():
         assert one.next_at is None
         assert one.step is Step.COORDINATOR if one.is_open else not _unjust(one)
+
+
+@given(
+    st.lists(owed(), min_size=2, max_size=6), st.lists(st.integers(0, 30), min_size=6, max_size=6)
+)
+def test_what_falls_due_together_in_a_matter_is_one_alarm_for_each_party(
+    some: list[Watched], apart: list[int]
+) -> None:
+    """Few alarms: none twice within twelve hours, unless it is acute; and nobody whom it concerns hears nothing."""
+    due = some[0].due
+    rows = {
+        f"p{n}": replace(
+            one, id=f"p{n}", opened=due - timedelta(days=9), due=due + timedelta(minutes=minutes)
+        )
+        for n, (one, minutes) in enumerate(zip(some, apart, strict=False))
+    }
+    rows = {id_: put_off(one, Snooze(one.due, "", ""), ESCALATION) for id_, one in rows.items()}
+    heard: dict[str, list[datetime]] = {}
+    while following := min((o.next_at for o in rows.values() if o.next_at), default=None):
+        id_ = min(id_ for id_, one in rows.items() if one.next_at == following)
+        know = alarmed((one for key, one in rows.items() if key != id_), following)
+        after, what = look(rows[id_], ESCALATION, following, TOP, know)
+        if isinstance(what, Tell) and what.step is not Step.REMINDER:
+            after = noted(after, Sent(f"{id_}{what.step}", what.step, what.to, following))
+            for party in what.to if after.kind not in ACUTE else ():
+                assert all(following - at >= TOGETHER for at in heard.get(party, ()))
+            for party in what.to:
+                heard.setdefault(party, []).append(following)
+        rows[id_] = after
+    for one in rows.values():
+        assert one.step is Step.COORDINATOR
+        for party in (one.responsible, *([one.other] if one.other else ()), *TOP):
+            assert any(at > one.due - TOGETHER for at in heard[party])
+
+
+@given(owed())
+def test_what_was_done_since_spares_nobody(one: Watched) -> None:
+    """An alarm about what is kept by now is no reason not to be told of the next."""
+    sent = Sent("m", Step.DUE, ("ward",), one.due)
+    told = noted(replace(one, step=Step.DUE), sent)
+    assert alarmed([told], one.due) == {"ward"}
+    assert alarmed([replace(told, state=PromiseState.KEPT)], one.due) == frozenset()
+    assert alarmed([told], one.due + TOGETHER) == frozenset()
 
 
 def _unjust(one: Watched) -> bool:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from carepath import texts
 from fhir_mappings.codes import DNR, FHN, FNR
 from fhir_mappings.inbound import read
 from fhir_mappings.kith.heads import clean
@@ -106,7 +107,12 @@ def test_how_urgent_it_is_comes_back_or_is_said(message: Message) -> None:
     assert isinstance(found, Message)
     told = message.facts.priority
     same = isinstance(found.facts, ReferralFacts) and found.facts.priority == told
-    assert same or told is None or f": {told}" in said(source)
+    assert same or told is None or f": {called(told)}" in said(source)
+
+
+def called(priority: str) -> str:
+    """In words, where it is a code that we know."""
+    return texts.catalogue("nb").get(f"priority.{priority}", priority)
 
 
 @given(ABOUT_SOMEBODY)

@@ -3,6 +3,11 @@
 import re
 import urllib.request
 
+import pytest
+from prometheus_client import generate_latest
+
+from carepath.wiring.figures import served
+from carepath.wiring.store import Unusable
 from consumers.metrics import Metrics
 from consumers.progress import Log
 from consumers.records import Place
@@ -11,7 +16,8 @@ from tests.servers import free_port
 
 def told(metrics: Metrics) -> dict[str, float]:
     """Every figure of ours, by name and labels."""
-    lines = re.findall(r"^(carepath_\S+) (\S+)$", metrics.page().decode(), re.MULTILINE)
+    page = generate_latest(metrics.registry)
+    lines = re.findall(r"^(carepath_\S+) (\S+)$", page.decode(), re.MULTILINE)
     return {name: float(value) for name, value in lines}
 
 
@@ -58,12 +64,15 @@ def test_batches_are_counted() -> None:
 def test_it_is_served_where_it_is_set_and_nowhere_else() -> None:
     """While the worker runs; without an address nothing listens."""
     metrics, address = Metrics(), f"127.0.0.1:{free_port()}"
-    with metrics.served(None):
+    with served(metrics.registry, None, "SETTING"):
         pass
     with (
-        metrics.served(address),
+        served(metrics.registry, address, "SETTING"),
         urllib.request.urlopen(f"http://{address}/metrics") as page,
     ):
         assert b"carepath_intake_lag_records" in page.read()
-    with metrics.served(address):  # the port is free again
-        pass
+    with served(metrics.registry, address, "SETTING"):  # the port is free again
+        other = served(metrics.registry, address, "SETTING")
+        with pytest.raises(Unusable, match=address) as refused, other:
+            pass
+        assert refused.value.hint == "Set another SETTING."

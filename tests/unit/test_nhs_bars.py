@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fhir_mappings import codes, outbound
 from fhir_mappings.dialects.bars import answer
 from fhir_mappings.dialects.dialect import Told
-from fhir_mappings.inbound import Options, dialect_of, read
+from fhir_mappings.inbound import Options, read
 from fhir_mappings.receipt import receipt
 from pathways.events import Activity, EventCode
 from pathways.facts import ReferralFacts
@@ -379,9 +379,10 @@ def test_every_status_has_its_code(status: int, code: str) -> None:
 def test_whose_words_to_answer_in_is_known_of_faulty_messages_too() -> None:
     """By the event's system alone."""
     faulty = _header(bars.referral(), focus=7)
-    assert isinstance(read(orjson.dumps(faulty), OPTIONS), Refusal)
-    known = dialect_of(orjson.dumps(faulty))
-    assert known
-    assert known.name == "bars"
+    refused = read(orjson.dumps(faulty), OPTIONS)
+    assert isinstance(refused, Refusal)
+    assert refused.format == "bars"
     for odd in (b"{", b"[]", b'{"resourceType":"Bundle","entry":[1]}', b'{"entry":{}}'):
-        assert dialect_of(odd) is None
+        unknown = read(odd, OPTIONS)
+        assert isinstance(unknown, Refusal)
+        assert unknown.format is None

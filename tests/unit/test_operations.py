@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from carepath.api.metrics import Metrics
 from carepath.cli import COMMANDS
@@ -26,7 +27,8 @@ _GENERAL = {"up", "process_resident_memory_bytes", "process_cpu_seconds_total", 
 
 def exposed() -> set[str]:
     """The names of all figures that any process tells, with what is made of histograms."""
-    page = (Metrics().page() + WorkerMetrics().page() + NetworkMetrics().page()).decode()
+    registries = (WorkerMetrics().registry, NetworkMetrics().registry)
+    page = b"".join((Metrics().page(), *map(generate_latest, registries))).decode()
     found = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE))
     parts = {
         f"{name}{part}" for name, kind in found.items() if kind == "histogram" for part in _PARTS

@@ -41,8 +41,11 @@ def test_every_command_is_one_that_a_shell_reads(told: Guide) -> None:
     """With nothing left to expand but the token; and every way has its words in both languages."""
     for way in ways(told):
         for command in way.commands:
-            words = shlex.split(command.replace("\\\n", " "))
-            assert words[0] in {"curl", "kcat", "carepath", "{"}
+            program, _, lines = command.partition(" - <<'END'\n")
+            words = shlex.split(program.replace("\\\n", " "))
+            assert words[0] in {"curl", "kcat", "carepath", "python3"}
+            assert bool(lines) == (words[0] == "python3")
+            compile(lines.removesuffix("END"), way.name, "exec")
             assert command.count("$TOKEN") == (told.signs_in and "X-Carepath-Org" in command)
         for language in texts.LANGUAGES:
             keys = {f"operations.connect.{way.name}", f"operations.connect.{way.name}.what"}
@@ -59,7 +62,8 @@ def test_the_commands_have_the_organisations_own_names() -> None:
         f"X-Carepath-Org: {KEY}",
         "a:9092,b:9092",
         "https://ke.example/fhir/$process-message",
-        "nc ke.example 2575",
+        "('ke.example', 2575)",
+        "auth = BackendServices('solvik-ke-journal', 'private.json', 'https://ke.example/auth/token')",
     ):
         assert own in said
     assert "ours" not in said
@@ -68,11 +72,12 @@ def test_the_commands_have_the_organisations_own_names() -> None:
 def test_without_kafka_there_is_no_way_over_it() -> None:
     """Nor a token where systems need none; MLLP over TLS is called as such."""
     names = [way.name for way in ways(guide(signs_in=False, broker=None))]
-    assert names == ["http", "kith", "hl7v2", "sse", "mailbox", "subscription"]
-    assert (
-        "openssl s_client"
-        in next(w for w in ways(guide(tls=True)) if w.name == "hl7v2").commands[0]
-    )
+    assert names == [
+        *("http", "kith", "hl7v2", "client-in"),
+        *("sse", "client-out", "mailbox", "subscription"),
+    ]
+    (secured,) = next(way for way in ways(guide(tls=True)) if way.name == "hl7v2").commands
+    assert "wrap_socket" in secured
 
 
 def subscriber(**changes: object) -> Subscriber:
@@ -102,6 +107,10 @@ def delivery(*, minutes: float | None = None, paused: bool = False, upto: int = 
         waiting_since=since,
         replay_upto=upto,
         paused=paused,
+        over="kafka",
+        fault=None,
+        unconfirmed=0,
+        refused=0,
     )
 
 

@@ -12,7 +12,7 @@ from carepath import texts
 from carepath.service.typed import field_types
 from carepath.ui.forms import Form
 from carepath.ui.send.fields import ANSWERS, NEEDED, Field, layout
-from carepath.ui.send.values import Book, Reader, filled
+from carepath.ui.send.values import Book, Reader, filled, indices
 from pathways.events import EventCode
 from pathways.facts import Facts, MeasureFacts, MeetingFacts, Participant, PlanFacts
 from pathways.moments import Moment, on_day
@@ -177,3 +177,15 @@ def test_known_values_say_nothing_of_what_is_not_known() -> None:
     assert filled(layout(EventCode.PLAN_CREATED).all, PlanFacts(), Book({}, AT)) == {}
     known = filled(layout(EventCode.MEASURE_DONE).all, MeasureFacts(note="x"), Book({}, AT))
     assert known == {"note": ["x"]}
+
+
+@pytest.mark.parametrize("digits", ["9" * 10, "9" * 5_000])
+def test_a_number_that_is_none_of_ours_is_told_or_left_out(digits: str) -> None:
+    """As a value it is wrong; as the number of a row no page of ours has it."""
+    form = Form({"medicines_days": [digits], f"goals-{digits}-text": ["Gå"]})
+    fields = [
+        one for one in layout(EventCode.DEPARTURE_PLANNED).all if one.name == "medicines_days"
+    ]
+    assert Reader(form, Book({}, datetime.now(UTC)), "nb").values(fields) == {}
+    assert set(form.problems) == {"medicines_days"}
+    assert not indices(form, "goals")

@@ -10,12 +10,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
-from carepath.identity.oidc import algorithm_of
+from carepath.identity.jose import algorithm_of
 from carepath.settings import Settings
 from carepath.wiring.people import registration
 from carepath.wiring.store import Unusable
 
 ISSUER = "https://issuer.example"
+
+
+SHARED = b'{"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"}'
 
 
 def settings(**more: Any) -> Settings:
@@ -80,11 +83,11 @@ def test_a_key_is_read_as_jwk_or_pem(tmp_path: Path) -> None:
         assert key.kid == (own.kid if algorithm == "ES512" else None)
 
 
-@pytest.mark.parametrize("content", [b"", b"no key", b"{}", b"[]", b"public"])
+@pytest.mark.parametrize("content", [b"", b"no key", b"{}", b"[]", b"public", SHARED])
 def test_what_is_no_private_key_is_refused_without_a_word_of_it(
     tmp_path: Path, content: bytes
 ) -> None:
-    """A public one neither."""
+    """A public one, or a secret that is shared, neither."""
     file = tmp_path / "key"
     public = orjson.dumps(ECKey.generate_key("P-256").as_dict(private=False))
     file.write_bytes(public if content == b"public" else content)

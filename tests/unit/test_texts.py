@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carepath import texts
+from pathways.calendars import Unit
 from pathways.events import RULES, EventCode, Family
+from pathways.facts import ReferralFacts
 from pathways.moments import Moment
 from pathways.refusals import Cause
 from pathways.timeline import Mark
@@ -138,3 +140,31 @@ def test_an_unknown_language_or_key_is_a_fault() -> None:
         texts.catalogue("de")
     with pytest.raises(KeyError):
         texts.render("entry.unheard-of", {}, "nb")
+
+
+@pytest.mark.parametrize(
+    ("amount", "nb", "en"),
+    [("1", "1 virkedag", "1 working day"), ("2", "2 virkedager", "2 working days")],
+)
+def test_one_is_told_as_one(amount: str, nb: str, en: str) -> None:
+    """A text that counts has a form for one, in both languages."""
+    said = [texts.render("limit.working-days", {"amount": amount}, one) for one in ("nb", "en")]
+    assert said == [nb, en]
+
+
+@pytest.mark.parametrize("unit", Unit)
+def test_every_limit_that_counts_has_a_singular(unit: Unit) -> None:
+    """Minutes, hours, days, months and working days."""
+    counts = "{amount}" in texts.catalogue("nb")[f"limit.{unit}"]
+    for language in texts.LANGUAGES:
+        assert (f"limit.{unit}.one" in texts.catalogue(language)) == counts
+
+
+def test_codes_are_told_in_words() -> None:
+    """Also those that stand as mere texts in the facts; what we do not know stays as it was written."""
+    facts = ReferralFacts(priority="stat", reason_code="no-capacity")
+    assert texts.told(facts, "nb") == [
+        "Hastegrad: øyeblikkelig hjelp",
+        "Kode for grunnen: ingen kapasitet",
+    ]
+    assert texts.told(ReferralFacts(priority="soon"), "en") == ["Priority: soon"]
