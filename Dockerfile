@@ -1,12 +1,25 @@
 # Carepath in one image: the server, the worker and every command. `docker build --tag carepath .`
+ARG NODE=node:22-slim
+
+# Designsystemet, as `make design` brings it in: pinned with its integrity. Where npm is not, or reaches no registry,
+# the image is made all the same: our own stylesheet is enough.
+FROM ${NODE} AS design
+WORKDIR /design
+COPY design/package.json design/package-lock.json ./
+RUN mkdir made && if command -v npm && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error; then \
+        cp node_modules/@digdir/designsystemet-css/dist/src/index.css made/designsystemet.css \
+        && cp node_modules/@digdir/designsystemet-theme/brand/digdir.css made/theme.css; \
+    else echo "Without npm the pages have our own stylesheet alone." >&2; fi
+
+
 FROM python:3.11-slim AS build
 
 WORKDIR /source
 RUN python -m venv --without-pip /opt/carepath
 COPY requirements/run.txt requirements/
 RUN pip --python /opt/carepath install --no-cache-dir --require-hashes --requirement requirements/run.txt
-# With Designsystemet, where `make design` has brought it in before; the pages are readable without.
 COPY . .
+COPY --from=design /design/made/ carepath/ui/static/design/
 # What builds the package stays behind.
 RUN pip --python /opt/carepath install --no-cache-dir --no-deps --no-build-isolation . \
     && pip --python /opt/carepath check \
