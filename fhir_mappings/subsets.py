@@ -14,8 +14,12 @@ from pydantic.fields import FieldInfo
 from fhir_mappings.bundle import JSON
 
 _ALWAYS: Final = ("resourceType", "id", "meta")
-_DEMANDED: Final[Mapping[str, frozenset[str]]] = {"Organization": frozenset({"identifier", "name"})}
-"""What an invariant asks for where no element is mandatory; org-1: a name or an identifier."""
+_DEMANDED: Final[Mapping[str, frozenset[str]]] = {
+    "Appointment": frozenset({"start", "end"}),
+    "Consent": frozenset({"patient", "policyRule"}),
+    "Organization": frozenset({"identifier", "name"}),
+}
+"""What an invariant asks for where no element is mandatory: app-3; ppc-1 and ppc-2; org-1, a name or an identifier."""
 _SUBSETTED: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
     "code": "SUBSETTED",

@@ -1,11 +1,14 @@
 """The ASGI application: every address, and which interaction answers there."""
 
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, nullcontext
+from typing import TypeAlias
 
 from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 from typing_extensions import override
@@ -43,7 +46,7 @@ from carepath.api.payment_days import payment_days_
 from carepath.api.process_message import process_message
 from carepath.api.quiet import quiet_
 from carepath.api.read import read
-from carepath.api.rendering import Rendering, rendered
+from carepath.api.rendering import OnFault, Rendering, rendered
 from carepath.api.search import search, search_by_form
 from carepath.api.security import SCHEMES, schemes_of
 from carepath.api.seeing import Seeing
@@ -144,12 +147,30 @@ ROUTES: Sequence[BaseRoute] = (
 )
 
 
+Told: TypeAlias = Callable[[Request, Response], Response]
+"""What is answered to a request, instead of the OperationOutcome that it would be answered with."""
+
+
+def _as_it_is(_request: Request, answer: Response) -> Response:
+    return answer
+
+
+def _telling(handler: OnFault, told: Told) -> OnFault:
+    async def answer(request: Request, fault: Exception) -> Response:
+        return told(request, await handler(request, fault))
+
+    return answer
+
+
 def application(
-    context: Context, pages: Sequence[BaseRoute] = (), own_door: Collection[str] = ()
+    context: Context,
+    pages: Sequence[BaseRoute] = (),
+    own_door: Collection[str] = (),
+    told: Told = _as_it_is,
 ) -> Starlette:
     """The whole server; while it runs, messages are gathered and feeds are relayed.
 
-    ``own_door``: the names of those pages that let people in themselves.
+    ``own_door``: the names of those pages that let people in themselves. ``told``: how a fault is told to who asked.
     """
 
     @asynccontextmanager
@@ -177,7 +198,10 @@ def application(
             Middleware(Audited, Recorder(context.database)),
             Middleware(Seeing, context),
         ],
-        exception_handlers={**HANDLERS, Exception: rendered(on_fault)},
+        exception_handlers={
+            fault: _telling(handler, told)
+            for fault, handler in {**HANDLERS, Exception: rendered(on_fault)}.items()
+        },
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # the address would be repeated, with whatever is asked for

@@ -24,6 +24,7 @@ from carepath.settings import NETWORK_CONSENT, Settings
 from carepath.store import sharing
 from carepath.store.database import Database
 from carepath.ui.door import Door
+from carepath.ui.faults import readable
 from carepath.ui.operations.connect import Guide
 from carepath.ui.routes import OWN_DOOR
 from carepath.wiring.auditing import sealing
@@ -78,7 +79,7 @@ def application(settings: Settings) -> Starlette:
     )
     door = Door(people, settings.open_mode)
     made = pages(context, door, service_on(settings, opened), _guide(settings))
-    return server(context, made, OWN_DOOR)
+    return server(context, made, OWN_DOOR, readable)
 
 
 def _choose_mode(database: Database, *, open_mode: bool) -> None:

@@ -166,7 +166,7 @@ def test_the_guide_has_their_own_commands(browser: Browser, site: Running) -> No
         expect(told).to_contain_text(f"{site.url}/kith/messages")
         expect(told).to_contain_text("carepath client-key add")
         page.get_by_label("Virksomhet").select_option(label="Solvik kommune, tildelingskontoret")
-        page.get_by_role("button", name="Vis").click()
+        page.get_by_role("button", name="Vis", exact=True).click()
         expect(told).to_contain_text("X-Carepath-Org: solvik-tildeling")
         expect(told.get_by_label("Virksomhet").locator("option")).to_have_count(
             sum(one.key.startswith("solvik") and one.key != LEGEVAKT for one in people.parties())

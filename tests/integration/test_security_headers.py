@@ -115,3 +115,15 @@ def test_a_fault_of_ours(tmp_path: Path) -> None:
 def test_without_tls_nobody_is_told_to_use_it(server: str) -> None:
     """The header would be ignored, and be a lie."""
     assert "Strict-Transport-Security" not in httpx.get(f"{server}/livez", trust_env=False).headers
+
+
+def test_people_get_a_page_and_programs_an_outcome(served: Server) -> None:
+    """Of an address that is none."""
+    for path, accept, kind in (
+        ("/nothing", "text/html", "text/html; charset=utf-8"),
+        ("/nothing", "*/*", "application/fhir+json"),
+        ("/fhir/Nothing", "text/html", "application/fhir+json"),
+    ):
+        url = f"{served.url}{path}"
+        answer = httpx.get(url, headers={"Accept": accept}, trust_env=False)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, kind)
