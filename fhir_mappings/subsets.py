@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/search.html#summary
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
@@ -53,7 +53,22 @@ def with_elements(resource: JSON, names: Collection[str]) -> JSON:
 
 def _cut(resource: JSON, names: Collection[str]) -> JSON:
     kept = {*_ALWAYS, *names}
-    return _marked({n: told for n, told in resource.items() if n.removeprefix("_") in kept})
+    cut = {n: told for n, told in resource.items() if n.removeprefix("_") in kept}
+    named = {*_local(cut)}
+    if within := [one for one in resource.get("contained", ()) if f"#{one['id']}" in named]:
+        cut["contained"] = within
+    return _marked(cut)
+
+
+def _local(value: Any) -> Iterator[str]:
+    """References to what a resource contains; these stay with it."""
+    if isinstance(value, dict):
+        if str(told := value.get("reference", "")).startswith("#"):
+            yield told
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _local(one)
 
 
 def _marked(resource: JSON) -> JSON:

@@ -1,8 +1,8 @@
 """The ASGI application: every address, and which interaction answers there."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, nullcontext
-from typing import TypeAlias
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
+from typing import Final, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -151,6 +151,9 @@ Told: TypeAlias = Callable[[Request, Response], Response]
 """What is answered to a request, instead of the OperationOutcome that it would be answered with."""
 
 
+_HANDLERS: Final = {**HANDLERS, Exception: rendered(on_fault)}
+
+
 def _as_it_is(_request: Request, answer: Response) -> Response:
     return answer
 
@@ -162,16 +165,8 @@ def _telling(handler: OnFault, told: Told) -> OnFault:
     return answer
 
 
-def application(
-    context: Context,
-    pages: Sequence[BaseRoute] = (),
-    own_door: Collection[str] = (),
-    told: Told = _as_it_is,
-) -> Starlette:
-    """The whole server; while it runs, messages are gathered and feeds are relayed.
-
-    ``own_door``: the names of those pages that let people in themselves. ``told``: how a fault is told to who asked.
-    """
+def _lifespan(context: Context) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """While the server runs, so does all that it has beside its answers."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -188,6 +183,19 @@ def application(
             ):
                 yield
 
+    return lifespan
+
+
+def application(
+    context: Context,
+    pages: Sequence[BaseRoute] = (),
+    own_door: Collection[str] = (),
+    told: Told = _as_it_is,
+) -> Starlette:
+    """The whole server; while it runs, messages are gathered and feeds are relayed.
+
+    ``own_door``: the names of those pages that let people in themselves. ``told``: how a fault is told to who asked.
+    """
     routes = [*ROUTES, *pages]
     app = _Broker(
         routes=routes,
@@ -198,11 +206,8 @@ def application(
             Middleware(Audited, Recorder(context.database)),
             Middleware(Seeing, context),
         ],
-        exception_handlers={
-            fault: _telling(handler, told)
-            for fault, handler in {**HANDLERS, Exception: rendered(on_fault)}.items()
-        },
-        lifespan=lifespan,
+        exception_handlers={fault: _telling(on, told) for fault, on in _HANDLERS.items()},
+        lifespan=_lifespan(context),
     )
     app.router.redirect_slashes = False  # the address would be repeated, with whatever is asked for
     app.state.context = context
