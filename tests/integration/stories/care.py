@@ -18,8 +18,10 @@ from tests.integration.stories.people import (
 _IDS: Final = "https://plans.example/ids"
 
 
-def _party(one: Organisation) -> told.Party:
-    return told.Party(organisation_number=one.number, name=one.name)
+def party(one: Organisation) -> told.Party:
+    """With an endpoint: fhirclient reads no message whose endpoint is only said to be unknown."""
+    endpoint = f"https://{one.number}.example/fhir"
+    return told.Party(organisation_number=one.number, name=one.name, endpoint=endpoint)
 
 
 def lasting_care(patient: Resource | None = None) -> list[Resource]:
@@ -28,7 +30,7 @@ def lasting_care(patient: Resource | None = None) -> list[Resource]:
     own = told.Identifier(system=known["system"], value=known["value"])
     said: dict[str, Any] = {
         "patient": told.Patient(identifiers=(own,)),
-        "sender": _party(CASE_OFFICE),
+        "sender": party(CASE_OFFICE),
     }
     messages = [*_coordination(said), *_plan(said), *_consents(said), *_services(said)]
     return [told.bundle(message) for message in messages]
@@ -44,14 +46,14 @@ def _in(days: int) -> datetime:
 
 def _coordination(said: dict[str, Any]) -> list[told.Message]:
     """Appointed, and offered to another."""
-    offered = {"event": "coordinator-handover-offered", "party": _party(NURSING)}
+    offered = {"event": "coordinator-handover-offered", "party": party(NURSING)}
     return [
-        told.CoordinationNeed(need=_id(), receivers=(_party(CASE_OFFICE),), **said),
+        told.CoordinationNeed(need=_id(), receivers=(party(CASE_OFFICE),), **said),
         told.Coordinator(
             event="coordinator-appointed",
             role="municipal",
             name="Kari Koordinator",
-            party=_party(CASE_OFFICE),
+            party=party(CASE_OFFICE),
             **said,
         ),
         told.Coordinator(role="municipal", name="Per Nilsen", **offered, **said),
@@ -77,7 +79,7 @@ def _plan(said: dict[str, Any]) -> list[told.Message]:
             plan=plan,
             begins=_in(3),
             ends=_in(4),
-            summoned=(_party(HOSPITAL), _party(NURSING)),
+            summoned=(party(HOSPITAL), party(NURSING)),
             **said,
         ),
         told.Measure(
@@ -85,7 +87,7 @@ def _plan(said: dict[str, Any]) -> list[told.Message]:
             measure=measure,
             plan=plan,
             title="A ramp at the front door",
-            owner=_party(CASE_OFFICE),
+            owner=party(CASE_OFFICE),
             due=_in(5),
             **said,
         ),
@@ -93,7 +95,7 @@ def _plan(said: dict[str, Any]) -> list[told.Message]:
             event="measure-delayed", measure=measure, due=_in(9), reason="Nobody to do it", **said
         ),
         told.FollowUp(
-            follow_up=_id(), title="A call", owner=_party(NURSING), interval_days=7, **said
+            follow_up=_id(), title="A call", owner=party(NURSING), interval_days=7, **said
         ),
     ]
 
@@ -104,7 +106,7 @@ def _consents(said: dict[str, Any]) -> list[told.Message]:
             event="consent-given",
             record=_id(),
             consent="plan",
-            party=_party(HOSPITAL),
+            party=party(HOSPITAL),
             since=_in(-1),
             until=_in(300),
             **said,
@@ -115,13 +117,13 @@ def _consents(said: dict[str, Any]) -> list[told.Message]:
 def _services(said: dict[str, Any]) -> list[told.Message]:
     """One that was applied for and granted; a course of treatment that the hospital has begun."""
     application, course = _id(), _id()
-    at_hospital = said | {"sender": _party(HOSPITAL)}
+    at_hospital = said | {"sender": party(HOSPITAL)}
     return [
         told.Application(
             event="application",
             application=application,
             service="Home nursing",
-            owner=_party(CASE_OFFICE),
+            owner=party(CASE_OFFICE),
             **said,
         ),
         told.Application(
@@ -144,7 +146,7 @@ def _services(said: dict[str, Any]) -> list[told.Message]:
             course=course,
             title="Rehabilitation",
             begins=_in(0),
-            provider=_party(HOSPITAL),
+            provider=party(HOSPITAL),
             **at_hospital,
         ),
     ]

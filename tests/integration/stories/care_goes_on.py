@@ -8,12 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import carepath_client as told
+from tests.integration.stories.care import party
 from tests.integration.stories.people import (
     CASE_OFFICE,
     HOSPITAL,
     NURSING,
     OSLO,
-    Organisation,
     Resource,
     person,
 )
@@ -25,14 +25,10 @@ def care_goes_on(patient: Resource | None = None) -> list[Resource]:
     own = told.Identifier(system=known["system"], value=known["value"])
     said: dict[str, Any] = {
         "patient": told.Patient(identifiers=(own,)),
-        "sender": _party(CASE_OFFICE),
+        "sender": party(CASE_OFFICE),
     }
     parts = (_baton, _measures, _decisions, _consents, _course)
     return [told.bundle(message) for part in parts for message in part(said)]
-
-
-def _party(one: Organisation) -> told.Party:
-    return told.Party(organisation_number=one.number, name=one.name)
 
 
 def _id() -> str:
@@ -45,10 +41,10 @@ def _in(days: int) -> datetime:
 
 def _baton(said: dict[str, Any]) -> list[told.Message]:
     role = {"role": "municipal"}
-    new = {"name": "Per Nilsen", "party": _party(NURSING)}
+    new = {"name": "Per Nilsen", "party": party(NURSING)}
     return [
         told.Coordinator(
-            event="coordinator-appointed", name="Kari", party=_party(CASE_OFFICE), **role, **said
+            event="coordinator-appointed", name="Kari", party=party(CASE_OFFICE), **role, **said
         ),
         told.Coordinator(
             event="coordinator-absent", substitute="Ola", since=_in(0), until=_in(9), **role, **said
@@ -58,18 +54,18 @@ def _baton(said: dict[str, Any]) -> list[told.Message]:
             event="coordinator-handover-accepted",
             **role,
             **new,
-            **(said | {"sender": _party(NURSING)}),
+            **(said | {"sender": party(NURSING)}),
         ),
         told.Coordinator(event="coordinator-change-requested", **role, **said),
         told.CarerUnavailable(
-            conversation=_id(), owner=_party(NURSING), fallback="The neighbour comes", **said
+            conversation=_id(), owner=party(NURSING), fallback="The neighbour comes", **said
         ),
     ]
 
 
 def _measures(said: dict[str, Any]) -> list[told.Message]:
     plan, ramp, bath = {"plan": _id()}, {"measure": _id()}, {"measure": _id()}
-    owner = {"owner": _party(CASE_OFFICE)}
+    owner = {"owner": party(CASE_OFFICE)}
     return [
         told.Plan(event="plan-created", title="Individual plan", **plan, **said),
         told.Plan(event="plan-updated", note="Checked", **plan, **said),
@@ -86,7 +82,7 @@ def _measures(said: dict[str, Any]) -> list[told.Message]:
 def _decisions(said: dict[str, Any]) -> list[told.Message]:
     asked = {"application": _id(), "service": "Home nursing"}
     return [
-        told.Application(event="application", owner=_party(CASE_OFFICE), **asked, **said),
+        told.Application(event="application", owner=party(CASE_OFFICE), **asked, **said),
         told.Application(event="interim-answer", expected=_in(20), **asked, **said),
         told.Application(event="decision", outcome="refused", reason="Has it", **asked, **said),
         told.Application(event="complaint", reason="Does not have it", **asked, **said),
@@ -100,8 +96,8 @@ def _decisions(said: dict[str, Any]) -> list[told.Message]:
 
 def _consents(said: dict[str, Any]) -> list[told.Message]:
     given, objected = {"record": _id()}, {"record": _id()}
-    plan = {"consent": "plan", "party": _party(HOSPITAL)}
-    shut = {"consent": "health-personnel", "party": _party(HOSPITAL)}
+    plan = {"consent": "plan", "party": party(HOSPITAL)}
+    shut = {"consent": "health-personnel", "party": party(HOSPITAL)}
     return [
         told.Consent(event="consent-given", **given, **plan, **said),
         told.Consent(event="consent-withdrawn", **given, **plan, **said),
@@ -111,7 +107,7 @@ def _consents(said: dict[str, Any]) -> list[told.Message]:
 
 
 def _course(said: dict[str, Any]) -> list[told.Message]:
-    course, hospital = {"course": _id()}, said | {"sender": _party(HOSPITAL)}
+    course, hospital = {"course": _id()}, said | {"sender": party(HOSPITAL)}
     return [
         told.Course(
             event="course-started", title="Rehabilitation", begins=_in(-9), **course, **hospital
