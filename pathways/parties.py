@@ -157,6 +157,13 @@ class Directory:
                     return party
         return None
 
+    def ref(self, key: str) -> PartyRef:
+        """How a message names the party with this key; who is not known is named by the key alone."""
+        party = self.parties.get(key)
+        return (
+            PartyRef(party.identifiers, party.name, party.endpoint) if party else PartyRef(name=key)
+        )
+
     def municipality(self, number: str, at: datetime) -> Party | None:
         """The municipality with this kommunenummer."""
         return next((p for p in self._municipalities.get(number, ()) if p.valid_at(at)), None)

@@ -15,7 +15,6 @@ from carepath.store.times import instant
 from carepath.store.transports import Judged, State
 from fhir_mappings.receipt import rejection
 from pathways.messages import stable_id
-from pathways.parties import PartyRef
 from pathways.refusals import Issue
 
 _UNKNOWN: Final = "no reason was given"
@@ -38,7 +37,7 @@ class Judging:
         sender, message_id = sent
         id_ = stable_id("refused-by", item)
         told = rejection(
-            self._ref(sender),
+            self._parties.current.ref(sender),
             id=id_,
             about=message_id,
             code="fatal-error",
@@ -49,11 +48,5 @@ class Judging:
         transports.tell(conn, sender, id_, orjson.dumps(told), now)
 
     def _issue(self, receiver: str, reason: str) -> Issue:
-        text = f"{self._ref(receiver).name} could not take it: {reason}"
+        text = f"{self._parties.current.ref(receiver).name} could not take it: {reason}"
         return Issue("processing", text, "Bundle.entry[0].resource.destination")
-
-    def _ref(self, key: str) -> PartyRef:
-        party = self._parties.current.parties.get(key)
-        return (
-            PartyRef(party.identifiers, party.name, party.endpoint) if party else PartyRef(name=key)
-        )

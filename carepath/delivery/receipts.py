@@ -19,7 +19,7 @@ from carepath.store.promises import Claimed
 from carepath.store.times import instant, micros
 from fhir_mappings.receipt import rejection
 from pathways.messages import stable_id
-from pathways.parties import CITIZENS, Directory, Party, PartyRef
+from pathways.parties import CITIZENS, Directory, Party
 from pathways.receipts import AFTER, Awaited, Mode, Stage, stages
 from pathways.refusals import Issue
 
@@ -118,9 +118,9 @@ class Receipts:
 
     def _tell(self, conn: Connection, directory: Directory, one: Awaited, now: datetime) -> None:
         id_ = stable_id("not-confirmed", one.id)
-        text = f"{_ref(directory, one.receiver).name} {_LATE}"
+        text = f"{directory.ref(one.receiver).name} {_LATE}"
         told = rejection(
-            _ref(directory, one.sender),
+            directory.ref(one.sender),
             id=id_,
             about=one.message_id,
             code="fatal-error",
@@ -129,8 +129,3 @@ class Receipts:
             base_url=self.watch.options.base_url,
         )
         transports.tell(conn, one.sender, id_, orjson.dumps(told), micros(now))
-
-
-def _ref(directory: Directory, key: str) -> PartyRef:
-    party = directory.parties.get(key)
-    return PartyRef(party.identifiers, party.name, party.endpoint) if party else PartyRef(name=key)

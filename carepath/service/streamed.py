@@ -23,7 +23,7 @@ from carepath.store.unit import Unit
 from fhir_mappings.receipt import rejection
 from pathways.events import EventCode
 from pathways.messages import stable_id
-from pathways.parties import Directory, Party, PartyRef
+from pathways.parties import Directory, PartyRef
 from pathways.refusals import Reason, Refusal
 
 FAULT: Final = "fault"
@@ -161,8 +161,7 @@ class Streamed:
         )
 
     def _party(self, key: str | None) -> PartyRef:
-        party = self.directory.parties.get(key or "") or Party(key or "", key or "")
-        return PartyRef(party.identifiers, party.name, party.endpoint)
+        return self.directory.ref(key or "")
 
 
 def _place(submission: Submission) -> str:
