@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from carepath.store.tables import agreements, meta
-from carepath.store.times import instant, micros
+from carepath.store.times import instant, micros, when
 from carepath.store.upserts import insert_new
 from pathways.calendars import Limit, Unit
 from pathways.deadlines import Agreement
@@ -86,6 +86,6 @@ def _kept(row: dict[str, Any]) -> Kept:
         parties=(row["one"], row["other"]),
         limit=Limit(row["amount"], Unit(row["unit"])),
         since=instant(row["since"]),
-        until=None if row["until"] is None else instant(row["until"]),
+        until=when(row["until"]),
     )
     return Kept(row["id"], agreement, row["note"])

@@ -1,7 +1,6 @@
 """Bars on grants as they are kept, and what they are made from (``pathways.bars``)."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, tuple_
 
@@ -9,7 +8,7 @@ from carepath.store import codec
 from carepath.store.blind import Keys
 from carepath.store.rights import professional
 from carepath.store.tables import bars, events, grants, patient_links, patients, threads
-from carepath.store.times import instant, micros
+from carepath.store.times import micros, when
 from carepath.store.upserts import Row, insert_new
 from pathways.access import Basis
 from pathways.bars import Bar, Held
@@ -109,10 +108,6 @@ def of_patient(conn: Connection, patient: str) -> frozenset[Bar]:
     """The patient's bars as they are kept."""
     query = select(bars).where(bars.c.patient == patient)
     return frozenset(
-        Bar(row["event"], row["reader"], _moment(row["begins"] or None), _moment(row["ends"]))
+        Bar(row["event"], row["reader"], when(row["begins"] or None), when(row["ends"]))
         for row in conn.execute(query).mappings()
     )
-
-
-def _moment(at: int | None) -> datetime | None:
-    return None if at is None else instant(at)

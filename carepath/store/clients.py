@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from carepath.store.blind import Keys
 from carepath.store.tables import clients, used_ids
-from carepath.store.times import instant, micros
+from carepath.store.times import instant, micros, when
 from pathways.access import Role
 
 
@@ -117,7 +117,7 @@ def _client(row: dict[str, Any]) -> Client:
         acts_for=tuple(row["acts_for"].split()),
         jwks=orjson.loads(row["jwks"]) if row["jwks"] else None,
         jwks_url=row["jwks_url"],
-        until=None if row["until"] is None else instant(row["until"]),
-        ended=None if row["ended"] is None else instant(row["ended"]),
+        until=when(row["until"]),
+        ended=when(row["ended"]),
         reason=row["reason"],
     )

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from carepath.store.delivery_tables import UNCONFIRMED
 from carepath.store.tables import feeds, outbox, sent_on, streams, transports
-from carepath.store.times import instant, micros
+from carepath.store.times import micros, when
 from carepath.store.transports import State
 
 
@@ -115,7 +115,7 @@ class Gap:
 def handed(conn: Connection) -> list[Handed]:
     """All feeds, by receiver."""
     rows = conn.execute(select(feeds).order_by(feeds.c.receiver)).mappings()
-    return [Handed(**{**row, "delivered_at": _time(row["delivered_at"])}) for row in rows]
+    return [Handed(**{**row, "delivered_at": when(row["delivered_at"])}) for row in rows]
 
 
 def gaps(conn: Connection, receiver: str) -> list[Gap]:
@@ -203,9 +203,5 @@ def between(conn: Connection, party: str, first: int, last: int) -> int:
 
 
 def _delivery(row: RowMapping) -> Delivery:
-    times = {name: _time(row[name]) for name in ("published_at", "waiting_since")}
+    times = {name: when(row[name]) for name in ("published_at", "waiting_since")}
     return Delivery(**{**row, **times})
-
-
-def _time(at: int | None) -> datetime | None:
-    return None if at is None else instant(at)

@@ -28,7 +28,7 @@ from carepath.store.awaited import by_subscriptions, untaken_by
 from carepath.store.resources import granted
 from carepath.store.sealing import handed
 from carepath.store.tables import deliveries, feeds, grants, inbox, meta, outbox, streams
-from carepath.store.times import instant
+from carepath.store.times import instant, when
 from carepath.store.upserts import insert_new, replace_rows
 from pathways.messages import stable_id
 
@@ -332,7 +332,7 @@ def _item(row: RowMapping) -> Item:
         id=row["id"],
         kind=row["kind"],
         created=instant(row["created"]),
-        received=None if received is None else instant(received),
+        received=when(received),
         withheld=not seen,
         expired=seen and row["kind"] != RESTORED and body is None and source is None,
         patient=row["patient"] if seen else None,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select
 
 from carepath.store.blind import Keys
 from carepath.store.tables import events, glass, grants, markings, patient_identifiers
-from carepath.store.times import instant, micros
+from carepath.store.times import instant, micros, when
 from carepath.store.upserts import Row, replace_rows
 from pathways.access import Basis
 from pathways.glass import GlassReason, Verdict
@@ -140,7 +140,7 @@ def _broken(row: dict[str, Any]) -> Broken:
         words=told["words"],
         at=instant(row["at"]),
         until=instant(row["until"]),
-        checked=None if row["checked"] is None else instant(row["checked"]),
+        checked=when(row["checked"]),
         checked_by=row["checked_by"],
         verdict=None if row["verdict"] is None else Verdict(row["verdict"]),
         note=told["note"],

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from carepath.store.feed import OPERATOR
 from carepath.store.tables import deliveries, events, inbox, outbox
-from carepath.store.times import instant
+from carepath.store.times import instant, when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +76,12 @@ def _step(row: RowMapping) -> Step:
     return Step(
         receiver=row["receiver"],
         kind=row["kind"],
-        delivered=_when(row["delivered"]),
+        delivered=when(row["delivered"]),
         withheld=row["withheld"],
-        confirmed=_when(row["confirmed"]),
+        confirmed=when(row["confirmed"]),
         confirmed_code=row["confirmed_code"],
-        read=_when(row["read"]),
+        read=when(row["read"]),
     )
-
-
-def _when(at: int | None) -> datetime | None:
-    return None if at is None else instant(at)
 
 
 def _seen(journey: Journey, reader: str | None) -> Journey | None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 
 from carepath.store.blind import Keys
 from carepath.store.tables import members
-from carepath.store.times import instant, micros
+from carepath.store.times import instant, micros, when
 from pathways.access import Role
 from pathways.parties import Identifier
 
@@ -126,7 +126,7 @@ def _read(row: RowMapping, keys: Keys) -> Membership:
         party=row["party"],
         role=Role(row["role"]),
         since=instant(row["since"]),
-        until=None if row["until"] is None else instant(row["until"]),
+        until=when(row["until"]),
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, and_, delete, func, or_, select, 
 
 from carepath.store.statements import PATIENTS, PROMISES
 from carepath.store.tables import meta, patient_identifiers, promises, resources
-from carepath.store.times import instant, micros
+from carepath.store.times import instant, micros, when
 from carepath.store.unit import Unit
 from carepath.store.upserts import Row, replace_rows
 from pathways.escalation import Step
@@ -98,9 +98,9 @@ def watched(row: RowMapping) -> Watched:
         opened=instant(row["opened"]),
         due=instant(row["due"]),
         state=PromiseState(row["state"]),
-        proof=None if row["proof"] is None else instant(row["proof"]),
+        proof=when(row["proof"]),
         step=Step(row["step"]),
-        next_at=None if row["next_at"] is None else instant(row["next_at"]),
+        next_at=when(row["next_at"]),
         course=_COURSE.validate_json(row["body"]),
     )
 
@@ -156,7 +156,7 @@ def tests(unit: Unit, identifiers: Mapping[str, Iterable[Identifier]]) -> set[st
 def next_look(conn: Connection) -> datetime | None:
     """When the next one is to be looked at; ``None`` when nothing is."""
     first = conn.execute(select(func.min(_at.next_at))).scalar_one()
-    return None if first is None else instant(first)
+    return when(first)
 
 
 def waiting(conn: Connection, now: int) -> bool:

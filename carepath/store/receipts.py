@@ -6,7 +6,6 @@ is awaited costs nothing when it is sent, and who works off a cursor has it lock
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -24,7 +23,7 @@ from sqlalchemy import (
 
 from carepath.store.awaited import by_subscriptions, untaken
 from carepath.store.tables import deliveries, events, feeds, outbox, promises, receipt_cursors
-from carepath.store.times import instant
+from carepath.store.times import instant, when
 from carepath.store.upserts import insert_new
 from pathways.messages import stable_id
 from pathways.promises import PromiseKind, PromiseState
@@ -147,10 +146,6 @@ def _awaited(row: RowMapping) -> Awaited:
         sender=row["sender"],
         receiver=row["receiver"],
         sent=instant(row["created"]),
-        taken=_when(row["taken"]),
-        confirmed=_when(row["confirmed"]),
+        taken=when(row["taken"]),
+        confirmed=when(row["confirmed"]),
     )
-
-
-def _when(at: int | None) -> datetime | None:
-    return None if at is None else instant(at)

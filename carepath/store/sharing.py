@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, or_, select, update
 from carepath.store import lost
 from carepath.store.rights import SHARING_ASKED
 from carepath.store.tables import grants, meta, sharing
-from carepath.store.times import instant, micros
+from carepath.store.times import instant, micros, when
 from carepath.store.upserts import insert_new, replace_rows
 from pathways.messages import stable_id
 from pathways.sharing import Sharing
@@ -100,6 +100,6 @@ def _kept(row: dict[str, Any]) -> Kept:
         controller=row["controller"],
         legal_basis=row["legal_basis"],
         since=instant(row["since"]),
-        until=None if row["until"] is None else instant(row["until"]),
+        until=when(row["until"]),
     )
     return Kept(row["id"], agreed, row["note"])

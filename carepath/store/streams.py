@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, or_, select, upd
 
 from carepath.store.feed import PARKED
 from carepath.store.tables import feeds, streams
-from carepath.store.times import instant, micros
+from carepath.store.times import micros, when
 from carepath.store.upserts import insert_new
 
 
@@ -152,7 +152,7 @@ _RELEASE = (
 
 def _stream(row: RowMapping) -> Stream:
     times = ("active_from", "published_at")
-    told = {name: None if row[name] is None else instant(row[name]) for name in times}
+    told = {name: when(row[name]) for name in times}
     return Stream(
         party=row["party"],
         published=row["published"],

@@ -24,3 +24,8 @@ def stamp(moment: datetime) -> str:
 def instant(value: int) -> datetime:
     """The inverse of ``micros``, in UTC."""
     return _EPOCH + timedelta(microseconds=value)
+
+
+def when(value: int | None) -> datetime | None:
+    """The same of what may not have been yet."""
+    return None if value is None else instant(value)
